@@ -1,0 +1,28 @@
+import type { ErrorCode } from '../errors.ts';
+
+/** What the process ends with for each error code; documented in docs/command-line.md. */
+export const exitCodes = {
+  INTERNAL: 1,
+  INVALID_ARGUMENT: 2,
+  CERTIFICATE_UNREADABLE: 3,
+  CERTIFICATE_INVALID: 3,
+  CERTIFICATE_EXPIRED: 3,
+  CERTIFICATE_NOT_YET_VALID: 3,
+  CERTIFICATE_UNSUITABLE: 3,
+  CHAIN_TOO_LONG: 3,
+  KEY_UNREADABLE: 3,
+  KEY_INVALID: 3,
+  KEY_UNSUPPORTED: 3,
+  KEY_CERTIFICATE_MISMATCH: 3,
+  PASSWORD_REQUIRED: 3,
+  SIGNING_FAILED: 3,
+  SERVICE_REFUSED: 4,
+  SERVICE_UNREACHABLE: 5,
+  SERVICE_FAILED: 5,
+  SERVICE_TIMEOUT: 5,
+  TLS_UNTRUSTED: 5,
+  PROXY_FAILED: 5,
+  FILE_UNREADABLE: 6,
+  FILE_UNWRITABLE: 6,
+  PORT_UNAVAILABLE: 6,
+} as const satisfies Record<ErrorCode, number>;
