@@ -97,7 +97,7 @@ export default {
     {
       name: 'product-imports-no-tests',
       severity: 'error',
-      from: { path: '^(bin|src|scripts)/' },
+      from: { path: '^(bin|src)/' },
       to: { path: '^test/' },
     },
   ],
