@@ -1,3 +1,4 @@
+import type { RequestLogEntry } from '../../emulator/emulator.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
 import { harmless, print, tellLine } from '../output.ts';
@@ -19,7 +20,7 @@ export async function run({ values }: Reading<'emulator'>): Promise<void> {
       faults: values.fault,
       tlsCertificate: values['tls-certificate'],
       tlsKey: values['tls-key'],
-      onRequest: (entry) => {
+      onRequest: (entry: RequestLogEntry) => {
         tellLine(jsonLine(entry));
       },
     }),
