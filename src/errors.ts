@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'KEY_UNSUPPORTED'
   | 'KEY_CERTIFICATE_MISMATCH'
   | 'PASSWORD_REQUIRED'
+  | 'PASSWORD_UNREADABLE'
+  | 'PASSWORD_WRONG'
   | 'SIGNING_FAILED'
   // 4: the service refused
   | 'SERVICE_REFUSED'
