@@ -114,7 +114,7 @@ async function parse(
 function readValue(name: string, kind: Option['kind'], collected: unknown): Value {
   const values = [collected].flat() as readonly (string | true)[];
   if (kind === 'list') return values.map(String);
-  if (kind !== 'flag') return (values.at(-1)) || undefined;
+  if (kind !== 'flag') return values.at(-1) || undefined;
   const flags = values.map((value) => {
     const flag = parseFlag(value === true ? undefined : value);
     if (flag === undefined)

@@ -14,6 +14,8 @@ export interface EmulatorCertificate {
   readonly notAfter: Date;
   /** What the certificate is signed with, for instance `ECDSA` and `SHA-256`; the hash where there is one. */
   readonly signature: { readonly algorithm: string; readonly hash: string | undefined };
+  /** The public key's algorithm, for people. */
+  readonly keyAlgorithm: string;
   /** Undefined for a key that OpenSSL does not know. */
   readonly publicKey: KeyObject | undefined;
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
@@ -66,6 +68,7 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
     notBefore: parsed.notBefore,
     notAfter: parsed.notAfter,
     signature: { algorithm: algorithm.name, hash: algorithm.hash?.name },
+    keyAlgorithm: (parsed.publicKey.algorithm as { name: string }).name,
     publicKey: readKey(node),
     basicConstraints: basic === null ? undefined : { ca: basic.ca, pathLength: basic.pathLength },
     keyUsage:

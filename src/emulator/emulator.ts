@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
 import type { Server } from 'node:http';
+import { createSecureContext } from 'node:tls';
 import { RolesAnywhereError } from '../errors.ts';
 import { makeAccount, profileArn, roleArn, trustAnchorArn } from './account.ts';
 import { makeAuthority, openAuthority } from './authority.ts';
@@ -10,7 +11,7 @@ import { readPemCertificates } from './certificate.ts';
 import { anchorDefect } from './certificate-path.ts';
 import { parseFaults } from './faults.ts';
 import { route } from './router.ts';
-import type { RequestLogEntry } from './server.ts';
+import type { RequestLogEntry, TlsFiles } from './server.ts';
 import { makeServer } from './server.ts';
 import { Sessions } from './sessions.ts';
 import type { X509 } from './x509.ts';
@@ -162,13 +163,22 @@ async function readAnchorFile(x509: X509, file: string): Promise<readonly Emulat
   return anchors;
 }
 
-async function readTls({
-  tlsCertificate,
-  tlsKey,
-}: EmulatorOptions): Promise<{ cert: string; key: string } | undefined> {
-  return tlsCertificate === undefined || tlsKey === undefined
-    ? undefined
-    : { cert: await read(tlsCertificate), key: await read(tlsKey) };
+/** The files as they are, once OpenSSL takes them; it would refuse them only when the server is made. */
+async function readTls({ tlsCertificate, tlsKey }: EmulatorOptions): Promise<TlsFiles | undefined> {
+  if (tlsCertificate === undefined || tlsKey === undefined) {
+    return undefined;
+  }
+  const files = { cert: await read(tlsCertificate), key: await read(tlsKey) };
+  try {
+    createSecureContext(files);
+  } catch (error) {
+    throw new RolesAnywhereError(
+      'CERTIFICATE_INVALID',
+      `cannot serve TLS with certificate ${tlsCertificate} and key ${tlsKey}`,
+      { hint: "both must be PEM, the key unencrypted and the certificate's own", cause: error },
+    );
+  }
+  return files;
 }
 
 async function read(file: string): Promise<string> {

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TLSSocket } from 'node:tls';
 import type { Faults } from './faults.ts';
 import type { HttpRequest } from './http-request.ts';
 import type { Answer, Operation } from './router.ts';
@@ -23,8 +25,14 @@ export interface RequestLogEntry {
   readonly [detail: string]: unknown;
 }
 
+/** A certificate chain and its private key, PEM. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ServerOptions {
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: TlsFiles | undefined;
   readonly faults: Faults;
   readonly now: () => Date;
   readonly onRequest: (entry: RequestLogEntry) => void;
@@ -60,7 +68,6 @@ async function serve(
   response: ServerResponse,
 ): Promise<void> {
   const requestId = randomUUID();
-  const now = (): Date => new Date(options.now().getTime() + options.faults.skewMilliseconds);
   let operation: Operation | undefined;
   let answer: Answer;
   let why: string | undefined;
@@ -74,30 +81,27 @@ async function serve(
     const fate = options.faults.next();
     await sleep(fate.latencyMilliseconds, undefined, { ref: false });
     if (fate.failure === 'reset') {
-      message.socket.resetAndDestroy();
+      reset(message.socket);
       log(options, { ok: false, operation: operation.name, status: 0, requestId, why: 'fault: reset' });
       return;
     }
     if (fate.failure !== undefined) {
       throw fate.failure;
     }
-    answer = operation.run(request, now(), requestId);
+    answer = operation.run(request, serviceTime(options), requestId);
   } catch (error) {
     const failure = error instanceof ServiceError ? error : internalError(error);
     why = failure.why;
     answer = (operation?.fail ?? restJsonError)(failure, requestId);
   }
-  const body = Buffer.from(answer.body);
   response.sendDate = false;
   response.writeHead(answer.status, {
     ...answer.headers,
-    'content-length': body.length,
-    date: now().toUTCString(),
-    'x-amzn-requestid': requestId,
+    ...commonHeaders(options, requestId, answer.body),
     // What is left of a body that is too large is not waited for.
     ...(message.complete ? {} : { connection: 'close' }),
   });
-  response.end(body);
+  response.end(answer.body);
   log(options, {
     ok: answer.status < 400,
     operation: operation?.name ?? 'unknown',
@@ -126,7 +130,8 @@ async function readRequest(message: IncomingMessage): Promise<HttpRequest | unde
     }
     return undefined;
   }
-  const target = message.url ?? '';
+  // A client behind a plain HTTP proxy names the whole URL (RFC 9112, section 3.2.2).
+  const target = (message.url ?? '').replace(/^https?:\/\/[^/?]*/i, '');
   const mark = target.indexOf('?');
   const headers: [string, string][] = [];
   for (let i = 0; i + 1 < message.rawHeaders.length; i += 2) {
@@ -141,35 +146,56 @@ async function readRequest(message: IncomingMessage): Promise<HttpRequest | unde
   };
 }
 
-/** Bytes that are no HTTP request, too large a header, or too slow a client: answered on the bare socket. */
-function refuseConnection(options: ServerOptions, error: NodeJS.ErrnoException, socket: Duplex): void {
-  const requestId = randomUUID();
-  const failure =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? new ServiceError('RequestHeaderFieldsTooLargeException', 'The request headers are too large')
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new ServiceError('RequestTimeoutException', 'The request took too long to arrive')
-        : new ServiceError(
-            'BadRequestException',
-            'Bad request',
-            `no HTTP request (${error.code ?? 'unknown'})`,
-          );
-  const { status, headers, body } = restJsonError(failure);
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/** A TCP reset; TLS can only be broken off. */
+function reset(socket: Socket): void {
+  if (socket instanceof TLSSocket) {
     socket.destroy();
   } else {
-    const lines = Object.entries({
-      ...headers,
-      connection: 'close',
-      'content-length': Buffer.byteLength(body),
-      date: new Date(options.now().getTime() + options.faults.skewMilliseconds).toUTCString(),
-      'x-amzn-requestid': requestId,
-    }).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`, () => {
-      socket.destroy();
-    });
+    socket.resetAndDestroy();
   }
+}
+
+/** Bytes that are no HTTP request, too large a header, or too slow a client: answered on the bare socket. */
+function refuseConnection(options: ServerOptions, error: NodeJS.ErrnoException, socket: Duplex): void {
+  const failure = connectionFailure(error);
+  if (failure === undefined || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const requestId = randomUUID();
+  const { status, headers, body } = restJsonError(failure);
+  const fields = { ...headers, ...commonHeaders(options, requestId, body), connection: 'close' };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`, () => {
+    socket.destroy();
+  });
   log(options, { ok: false, operation: 'unknown', status, requestId, why: failure.why });
+}
+
+/** Undefined for a connection that is lost, or never came to be because TLS failed. */
+function connectionFailure({ code }: NodeJS.ErrnoException): ServiceError | undefined {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new ServiceError('RequestHeaderFieldsTooLargeException', 'The request headers are too large');
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new ServiceError('RequestTimeoutException', 'The request took too long to arrive');
+  }
+  return code?.startsWith('HPE_') === true
+    ? new ServiceError('BadRequestException', 'Bad request', `no HTTP request (${code})`)
+    : undefined;
+}
+
+/** What every answer carries; the date is the service's, skew and all. */
+function commonHeaders(options: ServerOptions, requestId: string, body: string): Record<string, string> {
+  return {
+    'content-length': String(Buffer.byteLength(body)),
+    date: serviceTime(options).toUTCString(),
+    'x-amzn-requestid': requestId,
+  };
+}
+
+function serviceTime({ now, faults }: ServerOptions): Date {
+  return new Date(now().getTime() + faults.skewMilliseconds);
 }
 
 /** A listener that throws must not end the server. */

@@ -12,6 +12,9 @@ import type { X509 } from './x509.ts';
 
 const service = 'rolesanywhere';
 
+/** P-256, P-384 and P-521, as OpenSSL names them. */
+const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
+
 /** Who signed a request: proven to hold the leaf's key, the certificates not yet trusted. */
 export interface Signatory {
   readonly leaf: EmulatorCertificate;
@@ -43,7 +46,7 @@ export function verifyX509Signature(x509: X509, request: HttpRequest, now: Date)
     throw accessDenied('Insufficient certificate', 'x-amz-x509 is missing');
   }
   const chain = readHeader(x509, request, 'x-amz-x509-chain', maximumChainLength);
-  const { algorithm, digest } = requiredAlgorithm(leaf.publicKey);
+  const { algorithm, key } = requiredAlgorithm(leaf);
   if (authorization.algorithm !== algorithm) {
     throw accessDenied(
       'Invalid signature',
@@ -58,27 +61,27 @@ export function verifyX509Signature(x509: X509, request: HttpRequest, now: Date)
     );
   }
   const signature = Buffer.from(authorization.signature, 'hex');
-  if (
-    leaf.publicKey === undefined ||
-    !verify(digest, Buffer.from(authorization.stringToSign), leaf.publicKey, signature)
-  ) {
+  if (!verify('sha256', Buffer.from(authorization.stringToSign), key, signature)) {
     throw accessDenied('Invalid signature', 'the signature does not fit the request and the certificate');
   }
   return { leaf, chain };
 }
 
-function requiredAlgorithm(key: KeyObject | undefined): { algorithm: string; digest: string } {
-  const type = key?.asymmetricKeyType;
-  const curve = key?.asymmetricKeyDetails?.namedCurve;
-  if (type === 'rsa') {
-    return { algorithm: 'AWS4-X509-RSA-SHA256', digest: 'sha256' };
+/** Which algorithm the certificate's own key asks for. ML-DSA, AWS4-X509-MLDSA, is not known yet. */
+function requiredAlgorithm({ publicKey: key, keyAlgorithm }: EmulatorCertificate): {
+  algorithm: string;
+  key: KeyObject;
+} {
+  if (key?.asymmetricKeyType === 'rsa') {
+    return { algorithm: 'AWS4-X509-RSA-SHA256', key };
   }
-  if (type === 'ec' && ['prime256v1', 'secp384r1', 'secp521r1'].includes(curve ?? '')) {
-    return { algorithm: 'AWS4-X509-ECDSA-SHA256', digest: 'sha256' };
+  const curve = key?.asymmetricKeyDetails?.namedCurve;
+  if (key?.asymmetricKeyType === 'ec' && curve !== undefined && curves.has(curve)) {
+    return { algorithm: 'AWS4-X509-ECDSA-SHA256', key };
   }
   throw accessDenied(
     'Insufficient certificate',
-    `the certificate's key is ${curve ?? type ?? 'of an unknown type'}: only RSA and EC P-256, P-384 and P-521 are known (ML-DSA is not yet)`,
+    `the leaf's key is ${curve ?? keyAlgorithm}: this emulator knows RSA and EC P-256, P-384 and P-521`,
   );
 }
 
