@@ -51,16 +51,18 @@ const startEmulator = async (pkiDirectory) => {
   });
   const ended = once(child, 'close');
   const firstLine = once(createInterface(child.stdout), 'line', { signal: interrupted.signal });
-  const line = await Promise.race([firstLine, ended.then(() => undefined)]).catch((error) => {
-    child.kill();
-    throw error;
-  });
-  if (line === undefined) throw new Error(`the emulator did not start: ${stderr.trim()}`);
   const close = async () => {
     child.kill();
     await ended;
   };
-  return { ...JSON.parse(line[0]), requests, close };
+  try {
+    const line = await Promise.race([firstLine, ended.then(() => undefined)]);
+    if (line === undefined) throw new Error(`the emulator did not start: ${stderr.trim()}`);
+    return { ...JSON.parse(line[0]), requests, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 };
 
 const writeProfile = async (directory, emulator) => {
@@ -111,6 +113,7 @@ const demo = async (directory, emulator) => {
     AWS_PROFILE: 'demo',
     AWS_REGION: 'us-east-1',
     AWS_PAGER: '',
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     AWS_EC2_METADATA_DISABLED: 'true',
   });
 

@@ -44,7 +44,8 @@ export function orderIssuers(
     .filter(({ x509 }) => !issued(x509, x509));
   const chain: Certificate[] = [];
   // An authority is a name with a key. Each may appear once, or authorities that signed each other would go on forever.
-  const authority = ({ subject, publicKey }: Certificate) => Buffer.concat([subject, publicKey]).toString('base64');
+  const authority = ({ subject, publicKey }: Certificate) =>
+    Buffer.concat([subject, publicKey]).toString('base64');
   const seen = new Set([authority(leaf)]);
   let last = new X509Certificate(leaf.der);
   for (;;) {
@@ -56,7 +57,9 @@ export function orderIssuers(
       throw new RolesAnywhereError(
         'CHAIN_TOO_LONG',
         `more than ${maximumLength} certificates lead from the leaf to its root, and the service takes no more`,
-        { hint: 'make an intermediate authority closer to the leaf the trust anchor, and leave out those above it' },
+        {
+          hint: 'make an intermediate authority closer to the leaf the trust anchor, and leave out those above it',
+        },
       );
     }
     seen.add(authority(issuer.certificate));

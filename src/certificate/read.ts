@@ -25,12 +25,18 @@ export function readCertificates(bytes: Uint8Array, source: string): Certificate
     if (blocks.length > 0) {
       return blocks
         .filter(({ label }) => labels.includes(label))
-        .map(({ label, decode }) => decodeCertificate(label === trusted ? firstElement(decode()) : decode()));
+        .map((block) => {
+          const der = block.decode();
+          return decodeCertificate(block.label === trusted ? new DerReader(der).next().encoded : der);
+        });
     }
     return bytes[0] === tags.sequence ? readDer(Uint8Array.from(bytes)) : [];
   } catch (error) {
     if (!(error instanceof EncodingError)) throw error;
-    throw new RolesAnywhereError('CERTIFICATE_INVALID', `cannot parse certificate ${source}: ${error.message}`);
+    throw new RolesAnywhereError(
+      'CERTIFICATE_INVALID',
+      `cannot parse certificate ${source}: ${error.message}`,
+    );
   }
 }
 
@@ -39,8 +45,4 @@ function readDer(bytes: Uint8Array): Certificate[] {
   const certificates: Certificate[] = [];
   while (!reader.done) certificates.push(decodeCertificate(reader.next(tags.sequence).encoded));
   return certificates;
-}
-
-function firstElement(bytes: Uint8Array): Uint8Array {
-  return new DerReader(bytes).next().encoded;
 }
