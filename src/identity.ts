@@ -6,6 +6,7 @@ import { describeContents } from './encoding/contents.ts';
 import { isDer } from './encoding/der.ts';
 import { RolesAnywhereError } from './errors.ts';
 import { openKey } from './key/open.ts';
+import type { PasswordProvider } from './key/password.ts';
 import { parseReference } from './key/reference.ts';
 import type { KeyReference } from './key/reference.ts';
 import type { Signer } from './key/signer.ts';
@@ -28,6 +29,8 @@ export interface IdentityOptions {
   readonly privateKey?: string;
   /** Issuers to choose from, in any order, beside those in the certificate's source. */
   readonly intermediates?: string;
+  /** Where the password of an encrypted key, or the PIN of a token, comes from: asked once, when it is needed. */
+  readonly keyPassword?: PasswordProvider;
   readonly now?: () => Date;
   readonly reporter?: Reporter;
 }
@@ -56,7 +59,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       intermediatesReference && (await readBundle(intermediatesReference, 'intermediates', sources));
     if (options.privateKey === undefined) await expectKeyBeside(keyReference, sources);
 
-    signer = await openKey(keyReference, sources, reporter);
+    const { keyPassword } = options;
+    signer = await openKey(keyReference, { sources, reporter, keyPassword, certificates });
     certificates ??= await readCertificatesBeside(keyReference, sources);
     const certificate = findLeaf(certificates, signer.publicKey, now);
     if (certificate === undefined) throw mismatch(certificates);
