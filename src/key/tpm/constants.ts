@@ -70,6 +70,7 @@ export const commandCodes = {
   flushContext: 0x0165,
   readPublic: 0x0173,
   startAuthSession: 0x0176,
+  getTestResult: 0x017c,
   hash: 0x017d,
 } as const;
 

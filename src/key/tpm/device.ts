@@ -5,9 +5,9 @@ import { connect } from 'node:net';
 import type { NetConnectOpts, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { env } from '../../runtime/env.ts';
-import { structureTags } from './constants.ts';
+import { commandCodes, structureTags } from './constants.ts';
 import { TpmFault } from './fault.ts';
-import { TpmReader } from './marshal.ts';
+import { join, TpmReader, uint16, uint32 } from './marshal.ts';
 
 /** A way to a TPM: bytes of commands go in, bytes of responses come out. */
 export interface TpmDevice {
@@ -140,11 +140,17 @@ class CharacterDevice implements TpmDevice {
   }
 }
 
+/** TPM2_GetTestResult (Part 3, section 10.4): of no interest, without parameters, and answered in every state. */
+const getTestResult = join(uint16(structureTags.noSessions), uint32(10), uint32(commandCodes.getTestResult));
+
 async function openSocket(name: string, options: NetConnectOpts, signal: AbortSignal): Promise<TpmDevice> {
   const socket = connect(options);
   const device = new SocketDevice(name, socket);
   try {
     await device.connected(signal);
+    // Who serves one program at a time takes the connection, but reads on it only later. Something harmless comes
+    // first: when we give up waiting, it is done all the same, and a key would stay loaded.
+    await device.transact(getTestResult, signal);
   } catch (error) {
     await device.close();
     throw error;

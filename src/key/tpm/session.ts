@@ -173,16 +173,17 @@ export async function startSession(tpm: CommandRunner): Promise<HmacSession> {
     return new HmacSession({ handle, salt: secret, nonceCaller, nonceTpm, encrypts });
   };
   try {
-    return await start(true);
-  } catch (error) {
-    if (!(error instanceof TpmRefusal && error.code.parameter === symmetricParameter)) throw error;
-    tpm.warn(
-      'the TPM does not encrypt parameters: passwords stay secret, but digests can be read on its bus',
-    );
-    return await start(false);
+    const session = await start(true).catch((error: unknown) => {
+      if (!(error instanceof TpmRefusal && error.code.parameter === symmetricParameter)) throw error;
+      tpm.warn(
+        'the TPM does not encrypt parameters: passwords stay secret, but digests can be read on its bus',
+      );
+      return start(false);
+    });
+    if (saltKey !== undefined) await tpm.flush(saltKey.handle);
+    return session;
   } finally {
     salt?.secret.fill(0);
-    if (saltKey !== undefined) await tpm.flush(saltKey.handle);
   }
 }
 

@@ -1,5 +1,6 @@
 import { EncodingError } from '../../encoding/encoding-error.ts';
 import type { Reporter } from '../../reporter.ts';
+import { deferTermination } from '../../runtime/termination.ts';
 import { flushContext } from './commands.ts';
 import type { Command } from './commands.ts';
 import { structureTags } from './constants.ts';
@@ -22,8 +23,10 @@ export interface TpmAccess {
 
 /** How long objects that others left behind are waited for. */
 const memoryPatienceSeconds = 15;
-/** How long an interrupted operation may still take to clean up. */
+/** How long the command that is under way may still take when it is interrupted. */
 const graceSeconds = 3;
+/** For one object at the end. */
+const flushSeconds = 2;
 
 /**
  * Does something with the TPM over one connection, so that nobody comes in between, and leaves nothing behind: every
@@ -34,28 +37,12 @@ const graceSeconds = 3;
  * @throws TpmFault when it cannot be reached, is silent or answers garbage
  */
 export async function withTpm<T>(access: TpmAccess, use: (tpm: CommandRunner) => Promise<T>): Promise<T> {
-  const { device: name, timeoutSeconds, interrupt, reporter } = access;
-  const stop = new AbortController();
-  const timer = setTimeout(() => {
-    stop.abort(
-      new TpmFault(`the TPM did not answer within ${timeoutSeconds} seconds`, {
-        hint: 'another program may hold it, or it may be broken',
-      }),
-    );
-  }, timeoutSeconds * 1000);
-  const onInterrupt = (): void => {
-    const grace = setTimeout(() => {
-      stop.abort(new TpmFault('the use of the TPM was aborted'));
-    }, graceSeconds * 1000);
-    stop.signal.addEventListener('abort', () => {
-      clearTimeout(grace);
-    });
-  };
-  interrupt.addEventListener('abort', onInterrupt);
+  const { timeoutSeconds, reporter } = access;
+  const limits = new Limits(access);
   const patienceEnds = Date.now() + Math.min(timeoutSeconds, memoryPatienceSeconds) * 1000;
   try {
     for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
-      const tpm = new Tpm(await openDevice(stop.signal, name), stop.signal, interrupt, reporter);
+      const tpm = new Tpm(await openDevice(limits.soft, access.device), limits, reporter);
       try {
         return await use(tpm);
       } catch (error) {
@@ -66,54 +53,91 @@ export async function withTpm<T>(access: TpmAccess, use: (tpm: CommandRunner) =>
         await tpm.close();
       }
       // Programs that collided must not collide again.
-      await pause(wait + Math.random() * wait, stop.signal);
+      await pause(wait + Math.random() * wait, limits.soft);
     }
   } finally {
-    clearTimeout(timer);
-    interrupt.removeEventListener('abort', onInterrupt);
+    limits.release();
   }
+}
+
+/** What ends an operation early: its time is up, the caller or a signal wants it to end. */
+class Limits {
+  readonly #soft = new AbortController();
+  readonly #hard = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #grace: NodeJS.Timeout | undefined;
+  readonly #interrupt: AbortSignal;
+  readonly #releaseSignals: () => void;
+
+  constructor({ timeoutSeconds, interrupt }: TpmAccess) {
+    this.#interrupt = interrupt;
+    this.#timer = setTimeout(() => {
+      const silent = new TpmFault(`the TPM did not answer within ${timeoutSeconds} seconds`, {
+        hint: 'another program may hold it, or it may be broken',
+      });
+      this.#soft.abort(silent);
+      this.#hard.abort(silent);
+    }, timeoutSeconds * 1000);
+    this.#releaseSignals = deferTermination(this.#onInterrupt);
+    interrupt.addEventListener('abort', this.#onInterrupt);
+    if (interrupt.aborted) this.#onInterrupt();
+  }
+
+  /** No further command: what is loaded is to be flushed. */
+  get soft(): AbortSignal {
+    return this.#soft.signal;
+  }
+
+  /** The command under way is not waited for any more. What it loads cannot be flushed. */
+  get hard(): AbortSignal {
+    return this.#hard.signal;
+  }
+
+  release(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#grace);
+    this.#interrupt.removeEventListener('abort', this.#onInterrupt);
+    this.#releaseSignals();
+  }
+
+  readonly #onInterrupt = (): void => {
+    const aborted = new TpmFault('the use of the TPM was aborted', { cause: this.#interrupt.reason });
+    this.#soft.abort(aborted);
+    this.#grace ??= setTimeout(() => {
+      this.#hard.abort(aborted);
+    }, graceSeconds * 1000);
+  };
 }
 
 /** One connection, and all that was loaded over it. */
 class Tpm implements CommandRunner {
   readonly #device: TpmDevice;
-  readonly #stop: AbortSignal;
-  readonly #interrupt: AbortSignal;
+  readonly #limits: Limits;
   readonly #reporter: Reporter;
   readonly #loaded = new Set<number>();
   #isBroken = false;
 
-  constructor(device: TpmDevice, stop: AbortSignal, interrupt: AbortSignal, reporter: Reporter) {
+  constructor(device: TpmDevice, limits: Limits, reporter: Reporter) {
     this.#device = device;
-    this.#stop = stop;
-    this.#interrupt = interrupt;
+    this.#limits = limits;
     this.#reporter = reporter;
   }
 
   async execute<Answer>(command: Command<Answer>, authorization?: Authorization): Promise<Answer> {
     const sealed = authorization?.seal(command);
     const request = encode(command, sealed?.parameters ?? command.parameters, sealed?.area);
-    for (let wait = 10; ; wait = Math.min(wait * 2, 500)) {
-      if (this.#interrupt.aborted) throw interrupted(this.#interrupt);
-      const response = await this.#transact(request, this.#stop);
-      try {
-        return this.#decode(command, authorization, response);
-      } catch (error) {
-        if (error instanceof EncodingError) {
-          const why = `the answer to ${command.name} is malformed: ${error.message}`;
-          throw new TpmFault(`the TPM ${this.#device.name} failed: ${why}`);
-        }
-        if (!(error instanceof TpmRefusal) || error.code.advice !== 'resend') throw error;
-        this.#reporter.debug(`${error.message}; sending it again`);
-        await pause(wait, this.#stop).catch(() => {
-          throw error;
-        });
-      }
+    try {
+      return this.#decode(command, authorization, await this.#exchange(command.name, request, this.#limits));
+    } catch (error) {
+      if (!(error instanceof EncodingError)) throw error;
+      const why = `the answer to ${command.name} is malformed: ${error.message}`;
+      throw new TpmFault(`the TPM ${this.#device.name} failed: ${why}`);
     }
   }
 
   async flush(handle: number): Promise<void> {
-    if (this.#loaded.delete(handle)) await this.execute(flushContext(handle));
+    await this.execute(flushContext(handle));
+    this.#loaded.delete(handle);
   }
 
   warn(message: string): void {
@@ -125,12 +149,37 @@ class Tpm implements CommandRunner {
       for (const handle of [...this.#loaded].reverse()) {
         if (this.#isBroken) break;
         const command = flushContext(handle);
-        await this.#transact(encode(command, command.parameters, undefined), AbortSignal.timeout(1000));
+        const soon = AbortSignal.timeout(flushSeconds * 1000);
+        await this.#exchange(command.name, encode(command, command.parameters, undefined), {
+          soft: soon,
+          hard: soon,
+        });
       }
     } catch {
       // What went wrong before is what the caller should hear of.
     } finally {
       await this.#device.close();
+    }
+  }
+
+  /** Sends the same bytes again as long as the TPM says that it did nothing with them. */
+  async #exchange(
+    name: string,
+    request: Uint8Array,
+    limits: Pick<Limits, 'soft' | 'hard'>,
+  ): Promise<Uint8Array> {
+    for (let wait = 10; ; wait = Math.min(wait * 2, 500)) {
+      limits.soft.throwIfAborted();
+      const response = await this.#transact(request, limits.hard);
+      const header = new TpmReader(response);
+      header.bytes(6);
+      const code = readResponseCode(header.uint32());
+      if (code.advice !== 'resend') return response;
+      const refusal = new TpmRefusal(name, code);
+      this.#reporter.debug(`${refusal.message}; sending it again`);
+      await pause(wait, limits.soft).catch(() => {
+        throw refusal;
+      });
     }
   }
 
@@ -187,8 +236,4 @@ function encode(
   );
   const tag = authorization === undefined ? structureTags.noSessions : structureTags.sessions;
   return join(uint16(tag), uint32(6 + body.length), body);
-}
-
-function interrupted(signal: AbortSignal): TpmFault {
-  return new TpmFault('the use of the TPM was aborted', { cause: signal.reason });
 }
