@@ -24,6 +24,18 @@ const parts = {
   zsh: { package: 'zsh', path: '/usr/bin/zsh' },
   fish: { package: 'fish', path: '/usr/bin/fish' },
   strace: { package: 'strace', path: '/usr/bin/strace' },
+  swtpm: { package: 'swtpm', path: '/usr/bin/swtpm' },
+  tpm2Tools: { package: 'tpm2-tools', path: '/usr/bin/tpm2_getcap' },
+  tpm2Openssl: {
+    package: 'tpm2-openssl',
+    path: '/usr/bin/openssl',
+    evidence: '/usr/share/doc/tpm2-openssl/copyright',
+  },
+  tpm2Tcti: {
+    package: 'libtss2-tcti-swtpm0',
+    path: '/usr/bin/tpm2_getcap',
+    evidence: '/usr/share/doc/libtss2-tcti-swtpm0/copyright',
+  },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;

@@ -53,13 +53,13 @@ export async function openTpmSigner(options: TpmSignerOptions): Promise<Signer> 
   const { name } = key;
   const file = readTpmKeyFile(key.der, name);
   const checked = checkKey(file.area, name);
-  if (file.hasEmptyAuth) {
-    if (password !== undefined)
-      reporter.debug(`TPM key ${name} says that it needs no password: none is read`);
-    return new TpmSigner({ ...common, ...checked, place: file, password: undefined });
+  // A password that is given is used whatever the file says: tpm2_encodeobject writes emptyAuth the wrong way round.
+  if (password === undefined && !file.hasEmptyAuth) {
+    // Trying the empty password would count towards the lock-out.
+    throw new RolesAnywhereError('PASSWORD_REQUIRED', `TPM key ${name} needs a password`, {
+      hint: 'say where it is with --key-password-from, or that there is none with --no-tpm-key-password',
+    });
   }
-  // Trying the empty password would count towards the lock-out.
-  if (password === undefined) throw passwordRequired(name);
   return new TpmSigner({ ...common, ...checked, place: file, password });
 }
 
@@ -92,10 +92,4 @@ function checkKey(
       { cause },
     );
   }
-}
-
-function passwordRequired(name: string): RolesAnywhereError {
-  return new RolesAnywhereError('PASSWORD_REQUIRED', `TPM key ${name} needs a password`, {
-    hint: 'say where it is with --key-password-from',
-  });
 }

@@ -32,6 +32,9 @@ export function checkCanSign(area: PublicArea, source: string): void {
     const bound = algorithmName(area.scheme.algorithm);
     throw unsupported(source, `it is bound to ${bound}, and ${algorithmName(wantedScheme(area))} is needed`);
   }
+  if (area.type === 'rsa' && (area.keyBits < 2048 || area.keyBits > 8192)) {
+    throw unsupported(source, `it has ${area.keyBits} bits, and IAM Roles Anywhere takes 2048 to 8192`);
+  }
   if (area.type === 'ecc' && curves[area.curve] === undefined) {
     throw unsupported(source, `its curve 0x${area.curve.toString(16)} is none of P-256, P-384 and P-521`);
   }

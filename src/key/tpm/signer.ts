@@ -140,7 +140,10 @@ export class TpmSigner implements Signer {
       const isGiven = (isForKey ? password : parentPassword).length > 0;
       this.#refused = isGiven
         ? new RolesAnywhereError('PASSWORD_WRONG', `the password of ${whose} is wrong`, {
-            hint: 'it was tried once: a TPM locks itself after some wrong ones',
+            hint:
+              'hasEmptyAuth' in place && place.hasEmptyAuth && isForKey
+                ? 'the file says that it has none: try without'
+                : 'it was tried once: a TPM locks itself after some wrong ones',
             cause: error,
           })
         : new RolesAnywhereError('PASSWORD_REQUIRED', `${whose} needs a password`, {
