@@ -68,7 +68,7 @@ function readBlock(label: string, body: Buffer, where: string): PemBlock {
     let last: string | undefined;
     for (let end = body.indexOf('\n'); end !== -1; end = body.indexOf('\n', offset)) {
       const line = body.toString('latin1', offset, end).trimEnd();
-      const [, name, value = ''] = /^\s*([!-9;-~]+):(.*)$/.exec(line) ?? [];
+      const [, name, value = ''] = /^\s*([A-Za-z][\w-]*):(.*)$/.exec(line) ?? [];
       if (name !== undefined) {
         last = name;
         headers.set(name, value.trim());
