@@ -137,7 +137,8 @@ function readValues(
 ): Record<string, Value> | undefined {
   const values = defaultValues(options);
   for (const { name, value } of given) {
-    const option = options[name];
+    // Not options[name] alone: `--constructor` is none of ours.
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
     if (option === undefined) return undefined;
     if (option.kind === 'flag') {
       const flag = parseFlag(value);

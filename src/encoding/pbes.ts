@@ -129,7 +129,7 @@ export async function deriveKey(
 
 /** A length that disagrees with the cipher's would make another cipher. */
 function readKeyLength(parameters: DerReader, expected: number | undefined): number {
-  const length = parameters.nextTag === tags.integer ? readCount(parameters) : expected;
+  const length = parameters.peek() === tags.integer ? readCount(parameters) : expected;
   if (length === undefined || length !== (expected ?? length)) {
     throw new EncodingError("the key's length is missing, or not the cipher's");
   }

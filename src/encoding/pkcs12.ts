@@ -177,7 +177,7 @@ class Opening {
 
 /** `[0] IMPLICIT OCTET STRING`, which BER may have split: then it stands there as its parts. */
 function readImplicitOctets(info: DerReader): Uint8Array {
-  if (info.nextTag === 0x80) return info.next().content;
+  if (info.peek() === 0x80) return info.next().content;
   const parts = info.enter(contextTag(0));
   const octets: Uint8Array[] = [];
   while (!parts.done) octets.push(parts.octetString());

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { issue, makeAuthority } from './pki.ts';
+import { requirePart } from './system-parts.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'pki-'));
 afterAll(() => {
@@ -23,7 +24,7 @@ describe('the certificates that tests make', () => {
       writeFileSync(join(directory, name), pem);
       return join(directory, name);
     };
-    const output = execFileSync('openssl', [
+    const output = execFileSync(requirePart('openssl'), [
       ...['verify', '-x509_strict', '-purpose', 'sslclient'],
       ...['-CAfile', file('root.pem', root.certificatePem)],
       ...['-untrusted', file('intermediate.pem', intermediate.certificatePem)],
