@@ -70,6 +70,20 @@ describe('hostile input is answered in the shape of the service', () => {
       431,
       'RequestHeaderFieldsTooLargeException',
     ],
+    ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 404, 'UnknownOperationException'],
+    ['an old protocol', 'GET / HTTP/1.0\r\n\r\n', 404, 'UnknownOperationException'],
+    [
+      'a strange expectation',
+      'GET / HTTP/1.1\r\nHost: x\r\nExpect: much\r\nConnection: close\r\n\r\n',
+      404,
+      'UnknownOperationException',
+    ],
+    [
+      'another protocol to change to',
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',
+      404,
+      'UnknownOperationException',
+    ],
     [
       'two lengths',
       'POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
@@ -105,6 +119,10 @@ describe('hostile input is answered in the shape of the service', () => {
     ]);
   });
 
+  test('a tunnel, by closing the connection', async () => {
+    expect(await sendBytes(service.emulator.endpoint, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+  });
+
   test('a client that goes away in the middle', async () => {
     const seen = service.log.length;
     const { hostname, port } = new URL(service.emulator.endpoint);
@@ -124,8 +142,8 @@ describe('hostile input is answered in the shape of the service', () => {
   test('random bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 300 }), async (bytes) => {
-        // The blank lines end whatever the bytes began.
-        const answer = await raw(Buffer.concat([bytes, Buffer.from('\r\n\r\n\r\n\r\n')]));
+        // The blank line ends whatever the bytes began; before it, something that is more than blank lines.
+        const answer = await raw(Buffer.concat([bytes, Buffer.from('?\r\n\r\n')]));
         expect(answer.status).toBeGreaterThanOrEqual(400);
       }),
       { numRuns: 60 },
