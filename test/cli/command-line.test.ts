@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandNames, commands, laterCommands } from '../../src/cli/options.ts';
+import type { Command } from '../../src/cli/options.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { run } from '../support/command.ts';
 import { commandFile } from '../support/emulator-process.ts';
@@ -64,7 +65,8 @@ describe('help', () => {
       for (const other of others) expect(other).toEqual(one);
       const { code, stdout, stderr } = one ?? {};
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      for (const [option, { later }] of Object.entries<{ later?: string }>(commands[name].options)) {
+      const { options }: Command = commands[name];
+      for (const [option, { later }] of Object.entries(options)) {
         expect(stdout?.includes(`--${option} `)).toBe(later === undefined);
       }
       for (const [line] of commands[name].examples) {
