@@ -3,12 +3,11 @@ import { findLeaf, isValid, orderIssuers } from './certificate/chain.ts';
 import { readCertificates } from './certificate/read.ts';
 import { checkSuitability, describeCertificate } from './certificate/suitability.ts';
 import { describeContents } from './encoding/contents.ts';
-import { isDer } from './encoding/der.ts';
 import { RolesAnywhereError } from './errors.ts';
 import { openKey } from './key/open.ts';
 import type { PasswordProvider } from './key/password.ts';
-import { parseReference } from './key/reference.ts';
-import type { KeyReference } from './key/reference.ts';
+import { parseReference, parseSource } from './key/reference.ts';
+import type { KeyReference, SourceReference } from './key/reference.ts';
 import type { Signer } from './key/signer.ts';
 import { Sources } from './key/source.ts';
 import { silent } from './reporter.ts';
@@ -42,77 +41,50 @@ export interface IdentityOptions {
  * @throws RolesAnywhereError INVALID_ARGUMENT, and every code of certificates and keys but SIGNING_FAILED
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { reporter = silent } = options;
+  const { reporter = silent, keyPassword } = options;
   const now = options.now?.() ?? new Date();
-  const certificateReference = parseOptional(options.certificate, '--certificate');
-  const keyReference = parseOptional(options.privateKey, '--private-key') ?? certificateReference;
-  const intermediatesReference = parseOptional(options.intermediates, '--intermediates');
-  if (keyReference === undefined) throw missing('--certificate');
+  const fromCertificate = parse(options.certificate, '--certificate', parseSource);
+  const fromIntermediates = parse(options.intermediates, '--intermediates', parseSource);
+  const fromKey = parse(options.privateKey, '--private-key', parseReference);
 
   const sources = new Sources();
-  let signer: Signer | undefined;
+  let opened: Signer | undefined;
   try {
     // The certificates come first: opening a key may cost a question to the user.
-    let certificates =
-      certificateReference && (await readBundle(certificateReference, 'certificate', sources));
+    const given = fromCertificate && (await readBundle(fromCertificate, 'certificate', sources));
     const intermediates =
-      intermediatesReference && (await readBundle(intermediatesReference, 'intermediates', sources));
-    if (options.privateKey === undefined) await expectKeyBeside(keyReference, sources);
-
-    const { keyPassword } = options;
-    signer = await openKey(keyReference, { sources, reporter, keyPassword, certificates });
-    certificates ??= await readCertificatesBeside(keyReference, sources);
+      fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources));
+    const key = fromKey ?? (await keyBeside(fromCertificate, sources));
+    const signer = (opened = await openKey(key, { sources, reporter, keyPassword, certificates: given }));
+    const certificates = given ?? (await certificatesBeside(fromKey, sources));
     const certificate = findLeaf(certificates, signer.publicKey, now);
     if (certificate === undefined) throw mismatch(certificates);
     checkSuitability(certificate, now, reporter);
     const chain = orderIssuers(certificate, [...certificates, ...(intermediates ?? [])], now);
     for (const issuer of chain) {
-      if (!isValid(issuer, now))
-        reporter.warn(`the issuer, ${describeCertificate(issuer)}, is not valid now`);
+      if (isValid(issuer, now)) continue;
+      reporter.warn(`the issuer, ${describeCertificate(issuer)}, is not valid now`);
     }
     reporter.debug(`${describeCertificate(certificate)}, ${chain.length} of its issuers sent along`);
-    return new OpenIdentity(signer, certificate, chain);
+    return { signer, certificate, chain, [Symbol.asyncDispose]: () => signer[Symbol.asyncDispose]() };
   } catch (error) {
-    await signer?.[Symbol.asyncDispose]();
+    await opened?.[Symbol.asyncDispose]();
     throw error;
   } finally {
     sources[Symbol.dispose]();
   }
 }
 
-class OpenIdentity implements Identity {
-  readonly signer: Signer;
-  readonly certificate: Certificate;
-  readonly chain: readonly Certificate[];
-
-  constructor(signer: Signer, certificate: Certificate, chain: readonly Certificate[]) {
-    this.signer = signer;
-    this.certificate = certificate;
-    this.chain = chain;
-  }
-
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.signer[Symbol.asyncDispose]();
-  }
-}
-
-function parseOptional(text: string | undefined, option: string): KeyReference | undefined {
-  return text === undefined ? undefined : parseReference(text, option);
-}
-
-function missing(option: string, why = ''): RolesAnywhereError {
-  return new RolesAnywhereError('INVALID_ARGUMENT', `${option} is missing${why}`);
+function parse<T>(text: string | undefined, option: string, parser: (text: string, option: string) => T) {
+  return text === undefined ? undefined : parser(text, option);
 }
 
 /** The certificates in a source that must hold some. */
 async function readBundle(
-  reference: KeyReference,
+  reference: SourceReference,
   purpose: 'certificate' | 'intermediates',
   sources: Sources,
 ): Promise<readonly Certificate[]> {
-  if (reference.type === 'pkcs11' || reference.type === 'tpm') {
-    throw new RolesAnywhereError('KEY_UNSUPPORTED', `a ${purpose} on a token or TPM is not supported yet`);
-  }
   const { bytes, name } = await sources.read(reference, purpose);
   const certificates = readCertificates(bytes, name);
   if (certificates.length > 0) return certificates;
@@ -122,19 +94,32 @@ async function readBundle(
   );
 }
 
-async function readCertificatesBeside(key: KeyReference, sources: Sources): Promise<readonly Certificate[]> {
-  if (key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
+/** Without `--private-key` the certificate's own source must hold the key. */
+async function keyBeside(
+  certificate: SourceReference | undefined,
+  sources: Sources,
+): Promise<SourceReference> {
+  if (certificate === undefined) throw missing('--certificate');
+  const { bytes, name } = await sources.read(certificate, 'certificate');
+  const { holdsPrivateKey } = await import('./key/file/open.ts');
+  if (!holdsPrivateKey(bytes)) throw missing('--private-key', `: certificate ${name} stands alone`);
+  return certificate;
+}
+
+/** Without `--certificate` the key's own source must hold the certificate. */
+async function certificatesBeside(
+  key: KeyReference | undefined,
+  sources: Sources,
+): Promise<readonly Certificate[]> {
+  if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
   const { bytes, name } = await sources.read(key, 'private key');
-  const certificates = isDer(bytes) ? [] : readCertificates(bytes, name);
+  const certificates = readCertificates(bytes, name);
   if (certificates.length === 0) throw missing('--certificate', `: private key ${name} stands alone`);
   return certificates;
 }
 
-async function expectKeyBeside(certificate: KeyReference, sources: Sources): Promise<void> {
-  if (certificate.type === 'pkcs11' || certificate.type === 'tpm') return;
-  const { bytes, name } = await sources.read(certificate, 'certificate');
-  const { holdsPrivateKey } = await import('./key/file/open.ts');
-  if (!holdsPrivateKey(bytes)) throw missing('--private-key', `: certificate ${name} stands alone`);
+function missing(option: string, why = ''): RolesAnywhereError {
+  return new RolesAnywhereError('INVALID_ARGUMENT', `${option} is missing${why}`);
 }
 
 function mismatch(certificates: readonly Certificate[]): RolesAnywhereError {

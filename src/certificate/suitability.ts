@@ -85,6 +85,6 @@ function span(milliseconds: number): string {
     ['second', 1000],
   ] as const;
   const [unit, size] = units.find(([, size]) => milliseconds >= size) ?? ['second', 1000];
-  const count = Math.ceil(milliseconds / size);
+  const count = Math.max(1, Math.floor(milliseconds / size));
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

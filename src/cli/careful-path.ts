@@ -27,14 +27,14 @@ export async function readCarefully(words: readonly string[]): Promise<Reading> 
 function unknownCommand(name: string | undefined, given: readonly OptionToken[]): RolesAnywhereError {
   const [option] = given;
   if (name === undefined && option !== undefined) {
-    return mistake(`no command before ${option.written}`, seeHelp());
+    return mistake(`no command before ${shown(option.written)}`, seeHelp());
   }
   if (name === undefined) return mistake('no command given', seeHelp());
   if (laterCommands.includes(name)) {
     return mistake(`the command ${name} is not in this version yet`, seeHelp());
   }
   const suggestion = nearest(name, commandNames);
-  return mistake(`unknown command: ${name}`, suggestion ? `did you mean ${suggestion}?` : seeHelp());
+  return mistake(`unknown command: ${shown(name)}`, suggestion ? `did you mean ${suggestion}?` : seeHelp());
 }
 
 function refuseUnknownWords(
@@ -43,22 +43,28 @@ function refuseUnknownWords(
   given: readonly OptionToken[],
   others: readonly string[],
 ): void {
+  const offered = Object.keys(command.options).filter((name) => command.options[name]?.later === undefined);
   const option = given.find((token) => !Object.hasOwn(command.options, token.name));
   if (option !== undefined) {
-    const suggestion = nearest(option.name, Object.keys(command.options));
+    const suggestion = nearest(option.name, offered);
     throw mistake(
-      `unknown option: ${option.written}`,
+      `unknown option: ${shown(option.written)}`,
       suggestion ? `did you mean --${suggestion}?` : seeHelp(name),
     );
   }
   const stray = others[command.argument === undefined ? 0 : 1];
   if (stray !== undefined) {
-    const suggestion = nearest(stray, Object.keys(command.options));
+    const isPassword = given.some((token) => command.options[token.name]?.value === 'PASSWORD');
     throw mistake(
-      `unknown word: ${stray}`,
-      suggestion === stray ? `did you mean --${suggestion}?` : seeHelp(name),
+      `unknown word: ${isPassword ? 'not shown, it may belong to the password' : shown(stray)}`,
+      offered.includes(stray) ? `did you mean --${stray}?` : seeHelp(name),
     );
   }
+}
+
+/** A word that lost its quotes may be part of a key: what is long or looks like PEM is not repeated whole. */
+function shown(word: string): string {
+  return word.length <= 60 && !/-----|\s/.test(word) ? word : `${word.slice(0, 10)}…`;
 }
 
 /**

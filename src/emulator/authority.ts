@@ -8,7 +8,7 @@ import { readPemCertificates } from './certificate.ts';
 import type { X509 } from './x509.ts';
 
 /** A throw-away authority with one leaf, all PEM; the authority's key is gone. */
-export interface Authority {
+interface Authority {
   readonly caPem: string;
   readonly leafPem: string;
   readonly leafKeyPem: string;

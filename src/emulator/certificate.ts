@@ -86,11 +86,14 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
   };
 }
 
-/** Every certificate of a PEM text, in order. */
+/**
+ * Every certificate of a PEM text (RFC 7468), in order, whatever stands between them.
+ *
+ * @throws Error that says what is wrong with one of them
+ */
 export function readPemCertificates(x509: X509, pem: string): readonly EmulatorCertificate[] {
-  return x509.PemConverter.decodeWithHeaders(pem)
-    .filter(({ type }) => type === 'CERTIFICATE')
-    .map(({ rawData }) => readCertificate(x509, new Uint8Array(rawData)));
+  const blocks = pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g);
+  return Array.from(blocks, ([, base64]) => readCertificate(x509, Buffer.from(base64 ?? '', 'base64')));
 }
 
 function verifies(issuer: X509Certificate, der: Uint8Array): boolean {

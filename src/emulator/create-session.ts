@@ -18,7 +18,7 @@ export interface RolesAnywhere {
   readonly sessionTtlSeconds: number | undefined;
 }
 
-export interface CreatedSession {
+interface CreatedSession {
   readonly status: 201;
   readonly body: object;
   /** For the request log. */

@@ -2,7 +2,7 @@ import { RolesAnywhereError } from '../errors.ts';
 import { isServiceErrorCode, ServiceError } from './service-error.ts';
 
 /** What one request meets: it waits first, then it is answered with an error, or cut off, or served. */
-export interface Fate {
+interface Fate {
   readonly latencyMilliseconds: number;
   readonly failure: ServiceError | 'reset' | undefined;
 }

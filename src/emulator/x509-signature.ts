@@ -16,7 +16,7 @@ const service = 'rolesanywhere';
 const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /** Who signed a request: proven to hold the leaf's key, the certificates not yet trusted. */
-export interface Signatory {
+interface Signatory {
   readonly leaf: EmulatorCertificate;
   readonly chain: readonly EmulatorCertificate[];
 }

@@ -1,3 +1,4 @@
+import { isDer } from '../encoding/der.ts';
 import { RolesAnywhereError } from '../errors.ts';
 
 /** Where bytes are read from: what every key and certificate option takes. */
@@ -18,31 +19,61 @@ export type KeyReference = SourceReference | { readonly type: 'pkcs11' } | { rea
  * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export function parseReference(text: string, option: string): KeyReference {
-  const invalid = (why: string, hint?: string) =>
-    new RolesAnywhereError('INVALID_ARGUMENT', `${option} ${why}`, hint === undefined ? {} : { hint });
-  // The text may be a key itself: it must not reach a message, nor the file system.
-  if (text.includes('-----BEGIN') || text.includes('\n')) {
+  const [, scheme, rest = text] = /^(env|fd|pkcs11|handle):(.*)$/s.exec(text) ?? [];
+  const invalid = (why: string, hint: string) =>
+    new RolesAnywhereError('INVALID_ARGUMENT', `${option} ${why}`, { hint });
+  if (text === '') throw invalid('is empty', 'a variable in the command may be unset');
+  // A key must not reach a message, as the name of a file that does not exist.
+  if (holdsContents(rest)) {
     throw invalid(
-      'holds PEM text where a file is expected',
-      'put the text into an environment variable and pass env:NAME',
+      'holds a key or certificate itself',
+      'put it into an environment variable and write env:NAME',
     );
   }
-  if (text === '') throw invalid('is empty', 'a variable in the command may be unset');
-  if (text === '-') return { type: 'stdin' };
-  const [, scheme, rest = ''] = /^(env|fd|pkcs11|handle):(.*)$/.exec(text) ?? [];
   switch (scheme) {
     case 'env':
-      if (rest === '') throw invalid('names no variable behind env:');
+      if (rest === '') throw invalid('names no variable behind env:', 'write it as in env:NAME');
       return { type: 'environment', name: rest };
     case 'fd':
       if (!/^\d{1,6}$/.test(rest)) throw invalid('has no number behind fd:', 'write it as in fd:3');
-      // The same stream by another name: both options may name it, and it can be read only once.
-      return rest === '0' ? { type: 'stdin' } : { type: 'descriptor', descriptor: Number(rest) };
+      // Standard input by another name: both options may mean it, and it can be read only once.
+      return Number(rest) === 0 ? { type: 'stdin' } : { type: 'descriptor', descriptor: Number(rest) };
     case 'pkcs11':
       return { type: 'pkcs11' };
     case 'handle':
       return { type: 'tpm' };
     default:
-      return { type: 'file', path: text };
+      return text === '-' ? { type: 'stdin' } : { type: 'file', path: text };
   }
+}
+
+/**
+ * `parseReference` for certificates, which can be read wherever they are, but not yet from a token.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT or KEY_UNSUPPORTED
+ */
+export function parseSource(text: string, option: string): SourceReference {
+  const reference = parseReference(text, option);
+  switch (reference.type) {
+    case 'pkcs11':
+      throw new RolesAnywhereError(
+        'KEY_UNSUPPORTED',
+        `${option} names a PKCS#11 token, which is not supported yet`,
+      );
+    case 'tpm':
+      throw new RolesAnywhereError(
+        'INVALID_ARGUMENT',
+        `${option} names a TPM handle, which holds no certificate`,
+      );
+    default:
+      return reference;
+  }
+}
+
+/** PEM, or the base64 of DER, where the name of a file is expected. */
+function holdsContents(text: string): boolean {
+  return (
+    text.includes('-----BEGIN') ||
+    (/^M[\w+/\s-]{60,}={0,2}$/.test(text) && isDer(Buffer.from(text, 'base64')))
+  );
 }

@@ -109,7 +109,7 @@ async function direct(request: Exchange): Promise<Answer> {
 
 /** Through a proxy: CONNECT for https, the absolute URL for http. */
 async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
-  const { ProxyAgent, request: send } = await import('undici');
+  const { Pool, ProxyAgent, request: send } = await import('undici');
   const tls = { ...tlsOptions(request), timeout: request.connectTimeout };
   const agent = new ProxyAgent({
     uri: proxy.origin,
@@ -117,8 +117,17 @@ async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
     proxyTls: tls,
     requestTls: tls,
     proxyTunnel: request.url.protocol === 'https:',
+    // Without this a proxy that never answers CONNECT is waited for for five minutes.
+    clientFactory: (origin, options) =>
+      new Pool(origin, { ...options, headersTimeout: request.connectTimeout }),
   });
-  try {
+  // undici heeds the signal only once the tunnel stands; we do before that too.
+  const aborted = new Promise<never>((_resolve, reject) => {
+    request.signal.addEventListener('abort', () => {
+      reject(request.signal.reason as Error);
+    });
+  });
+  const answered = async (): Promise<Answer> => {
     const answer = await send(request.url, {
       dispatcher: agent,
       method: request.method,
@@ -130,12 +139,18 @@ async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
     });
     const body = await collect(answer.body, request.maxAnswerBytes);
     return { status: answer.statusCode, headers: flatten(answer.headers), body };
+  };
+  try {
+    return await Promise.race([answered(), aborted]);
   } catch (error) {
-    const refusal = /^Proxy response \((\d+)\)/u.exec(error instanceof Error ? error.message : '');
+    // undici says it in words alone: to CONNECT the first, to a whole URL the second.
+    const words = error instanceof Error ? error.message : '';
+    const refusal = /^Proxy (?:response|Authentication Required) \((\d+)\)/u.exec(words);
     if (refusal !== null) throw new TransportError('PROXY_REFUSED', Number(refusal[1]));
     throw error;
   } finally {
-    await agent.destroy();
+    // Not awaited: it waits for a tunnel that is still being asked for.
+    agent.destroy().catch(() => undefined);
   }
 }
 

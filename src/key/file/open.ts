@@ -1,4 +1,4 @@
-import { describeContents } from '../../encoding/contents.ts';
+import { derKind, describeContents } from '../../encoding/contents.ts';
 import { DerReader, isDer, tags } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
 import { readPem } from '../../encoding/pem.ts';
@@ -22,9 +22,13 @@ export function openKeyFile({ bytes, name }: Source): Signer {
   }
 }
 
-/** Whether there is a private key beside a certificate, of whatever kind. */
+/**
+ * Whether a file has a private key in it, of whatever kind.
+ *
+ * @throws EncodingError when it is broken PEM
+ */
 export function holdsPrivateKey(bytes: Uint8Array): boolean {
-  return !isDer(bytes) && readPem(bytes).some(isPrivateKey);
+  return isDer(bytes) ? derKind(bytes) === 'private key' : readPem(bytes).some(isPrivateKey);
 }
 
 function isPrivateKey({ label }: { readonly label: string }): boolean {

@@ -1,3 +1,4 @@
+import { derKind } from '../../encoding/contents.ts';
 import {
   DerReader,
   contextTag,
@@ -65,22 +66,24 @@ const names: Readonly<Record<string, string>> = {
  * @throws EncodingError
  */
 export function decodePrivateKey(der: Uint8Array, source: string, curve?: string): PrivateKey {
+  const kind = derKind(der);
+  if (kind === 'encrypted private key') throw encrypted(source);
+  if (kind === 'PKCS#12 file')
+    throw notYet(`${source} is a PKCS#12 file`, 'openssl pkcs12 -nodes -in FILE -out FILE.pem');
+  if (kind !== 'private key' && kind !== undefined) {
+    throw new RolesAnywhereError('KEY_INVALID', `private key ${source} is no private key: it is a ${kind}`);
+  }
   const file = new DerReader(der);
   const key = file.sequence();
   file.end();
-  if (key.nextTag === tags.sequence) throw notPrivate(key, source);
-  const version = key.integer();
-  switch (key.nextTag) {
+  key.integer();
+  switch (key.peek()) {
     case tags.integer:
       return decodeRsa(der, source);
     case tags.octetString:
       return decodeEc(der, source, curve);
-    case tags.sequence:
-      if (version === 3n)
-        throw notYet(`${source} is a PKCS#12 file`, 'openssl pkcs12 -nodes -in FILE -out FILE.pem');
-      return decodePkcs8(key, source);
     default:
-      throw new EncodingError('it has not the structure of a private key');
+      return decodePkcs8(key, source);
   }
 }
 
@@ -98,7 +101,7 @@ function decodeRsa(der: Uint8Array, source: string): PrivateKey {
   const key = new DerReader(der).sequence();
   const version = key.integer();
   const numbers: number[] = [];
-  while (key.nextTag === tags.integer) numbers.push(bitLength(key.next().content));
+  while (key.peek() === tags.integer) numbers.push(bitLength(key.next().content));
   if (version === 0n && numbers.length === 5) throw unsupported(`${source} is of type DSA`);
   if (version !== 0n) throw unsupported(`${source} is an RSA key of more than two primes`);
   key.end();
@@ -140,7 +143,7 @@ function decodeEc(der: Uint8Array, source: string, outerCurve: string | undefine
 /** ECParameters (RFC 5480, section 2.1.1): the curve's name, and never its equation. */
 export function readCurve(parameters: DerReader, source: string): string | undefined {
   if (parameters.done) return undefined;
-  if (parameters.nextTag === tags.objectIdentifier) return parameters.objectIdentifier();
+  if (parameters.peek() === tags.objectIdentifier) return parameters.objectIdentifier();
   throw new RolesAnywhereError(
     'KEY_UNSUPPORTED',
     `private key ${source} is an EC key with explicit parameters`,
@@ -148,20 +151,6 @@ export function readCurve(parameters: DerReader, source: string): string | undef
       hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE',
     },
   );
-}
-
-/** What else begins with two SEQUENCEs: EncryptedPrivateKeyInfo, SubjectPublicKeyInfo, certificates. */
-function notPrivate(key: DerReader, source: string): RolesAnywhereError {
-  const first = key.sequence();
-  if (first.nextTag === tags.objectIdentifier) {
-    if (key.nextTag === tags.octetString) return encrypted(source);
-    return new RolesAnywhereError('KEY_INVALID', `private key ${source} is a public key`, {
-      hint: 'name the private one',
-    });
-  }
-  return new RolesAnywhereError('KEY_INVALID', `private key ${source} is a certificate`, {
-    hint: 'name the key that belongs to it',
-  });
 }
 
 export function encrypted(source: string): RolesAnywhereError {
