@@ -74,7 +74,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
   } = options;
   const clock = options.now ?? (() => new Date());
   const proxy = proxyFor(url, options.proxy ?? 'environment');
-  let ca = url.protocol === 'https:' && verifyTls ? await configuredAuthorities(options.caBundle) : undefined;
+  let ca = url.protocol === 'https:' && verifyTls ? configuredAuthorities(options.caBundle) : undefined;
   let mayAskSystem = ca === undefined;
   warnIfExposed(url, verifyTls, reporter);
 
@@ -94,7 +94,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     reporter.debug(
       `${request.method} ${url.href}, attempt ${attempt}${proxy === undefined ? '' : ` through ${proxy.host}`}`,
     );
-    const started = performance.now();
+    const started = Date.now();
     let problem: RolesAnywhereError;
     let wait = 0;
     try {
@@ -108,7 +108,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
         maxAnswerBytes,
         signal,
       });
-      reporter.debug(`status ${answer.status} after ${Math.round(performance.now() - started)} ms`);
+      reporter.debug(`status ${answer.status} after ${Date.now() - started} ms`);
       if (answer.status >= 200 && answer.status < 300) {
         if (skew !== 0) warnOfClock(skew, reporter);
         return { answer, now: now() };
@@ -131,10 +131,10 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
       if (cause instanceof RolesAnywhereError) throw cause;
       if (signal.aborted) throw outOfTime(service, timeoutSeconds);
       const failure = explainFailure(cause, url, proxy);
-      reporter.debug(`${failure.error.message}, after ${Math.round(performance.now() - started)} ms`);
+      reporter.debug(`${failure.error.message}, after ${Date.now() - started} ms`);
       if (failure.unknownAuthority && mayAskSystem) {
         mayAskSystem = false;
-        ca = await authoritiesWithSystem();
+        ca = authoritiesWithSystem();
         if (ca !== undefined) continue;
       }
       if (!failure.retry) throw failure.error;
