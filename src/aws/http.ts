@@ -50,6 +50,8 @@ const maxAttempts = 5;
 const connectTimeout = 10_000;
 const answerTimeout = 20_000;
 const maxAnswerBytes = 1024 * 1024;
+/** Beyond it Node's timers fire at once. */
+const longestTimer = 2 ** 31 - 1;
 /** A signature is good for five minutes; within two it is used again, since a key may ask for a PIN each time. */
 const signatureLifetime = 120_000;
 /** The service tolerates five minutes; its Date and our reading of it are a little apart. */
@@ -72,6 +74,12 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     sleep = pause,
     random = Math.random,
   } = options;
+  if (!(timeoutSeconds > 0)) {
+    throw new RolesAnywhereError(
+      'INVALID_ARGUMENT',
+      `the timeout must be more than 0 seconds, not ${timeoutSeconds}`,
+    );
+  }
   const clock = options.now ?? (() => new Date());
   const proxy = proxyFor(url, options.proxy ?? 'environment');
   let ca = url.protocol === 'https:' && verifyTls ? configuredAuthorities(options.caBundle) : undefined;
@@ -84,7 +92,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
   let request = await operation.sign(signedAt);
 
   // From here on: what comes before may have waited for a person at a PIN prompt.
-  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  const signal = AbortSignal.timeout(Math.min(Math.ceil(timeoutSeconds * 1000), longestTimer));
   let attempt = 1;
   for (;;) {
     if (now().getTime() - signedAt.getTime() > signatureLifetime) {
