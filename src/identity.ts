@@ -30,6 +30,10 @@ export interface IdentityOptions {
   readonly intermediates?: string;
   /** Where the password of an encrypted key, or the PIN of a token, comes from: asked once, when it is needed. */
   readonly keyPassword?: PasswordProvider;
+  /** The authorisation of the key that a TPM key was made under, or of its hierarchy. */
+  readonly tpmParentPassword?: PasswordProvider;
+  /** How long a token or TPM may stay silent (60). */
+  readonly timeoutSeconds?: number;
   readonly now?: () => Date;
   readonly reporter?: Reporter;
 }
@@ -41,7 +45,7 @@ export interface IdentityOptions {
  * @throws RolesAnywhereError INVALID_ARGUMENT, and every code of certificates and keys but SIGNING_FAILED
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { reporter = silent, keyPassword } = options;
+  const { reporter = silent } = options;
   const now = options.now?.() ?? new Date();
   const fromCertificate = parse(options.certificate, '--certificate', parseSource);
   const fromIntermediates = parse(options.intermediates, '--intermediates', parseSource);
@@ -55,7 +59,15 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     const intermediates =
       fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources));
     const key = fromKey ?? (await keyBeside(fromCertificate, sources));
-    const signer = (opened = await openKey(key, { sources, reporter, keyPassword, certificates: given }));
+    const { keyPassword, tpmParentPassword, timeoutSeconds } = options;
+    const signer = (opened = await openKey(key, {
+      sources,
+      certificates: given,
+      keyPassword,
+      tpmParentPassword,
+      timeoutSeconds,
+      reporter,
+    }));
     const certificates = given ?? (await certificatesBeside(fromKey, sources));
     const certificate = findLeaf(certificates, signer.publicKey, now);
     if (certificate === undefined) throw mismatch(certificates);
@@ -111,7 +123,9 @@ async function certificatesBeside(
   key: KeyReference | undefined,
   sources: Sources,
 ): Promise<readonly Certificate[]> {
-  if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
+  if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') {
+    throw missing('--certificate', key?.type === 'tpm' ? ': a TPM holds the key alone' : '');
+  }
   const { bytes, name } = await sources.read(key, 'private key');
   const certificates = readCertificates(bytes, name);
   if (certificates.length === 0) throw missing('--certificate', `: private key ${name} stands alone`);

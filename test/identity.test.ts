@@ -219,7 +219,6 @@ describe('what does not fit', () => {
       'PASSWORD_REQUIRED',
     ],
     ['a token', { certificate, privateKey: 'pkcs11:object=x?pin-value=1234' }, 'KEY_UNSUPPORTED'],
-    ['a TPM', { certificate, privateKey: 'handle:0x81000001' }, 'KEY_UNSUPPORTED'],
     ['a token alone', { privateKey: 'pkcs11:object=x?pin-value=1234' }, 'KEY_UNSUPPORTED'],
     [
       'an expired certificate',

@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import { holdsTpmKey } from '../encoding/contents.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import type { Reporter } from '../reporter.ts';
 import type { PasswordProvider } from './password.ts';
@@ -11,6 +12,10 @@ export interface KeyOpening {
   readonly sources: Sources;
   readonly reporter: Reporter;
   readonly keyPassword: PasswordProvider | undefined;
+  /** The authorisation of what a TPM key was made under. */
+  readonly tpmParentPassword: PasswordProvider | undefined;
+  /** How long a token or TPM may stay silent. */
+  readonly timeoutSeconds: number | undefined;
   /**
    * The key must belong to one of these, where its source holds several: those that `--certificate` named and
    * `--cert-selector` left. Undefined when the certificate is to come from the key's own source.
@@ -27,15 +32,25 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
   switch (reference.type) {
     case 'pkcs11':
       throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys on PKCS#11 tokens are not supported yet');
-    case 'tpm':
-      throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys in a TPM are not supported yet');
+    case 'tpm': {
+      const { openTpmSigner } = await import('./tpm/open.ts');
+      return openTpmSigner({ ...inTpm(opening), key: { handle: reference.handle } });
+    }
     default: {
       const { sources, reporter } = opening;
       const source = await sources.read(reference, 'private key');
       if (source.exposed)
         reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
+      if (holdsTpmKey(source.bytes)) {
+        const { openTpmSigner } = await import('./tpm/open.ts');
+        return openTpmSigner({ ...inTpm(opening), key: source });
+      }
       const { openKeyFile } = await import('./file/open.ts');
       return openKeyFile(source);
     }
   }
+}
+
+function inTpm({ keyPassword, tpmParentPassword, timeoutSeconds, reporter }: KeyOpening) {
+  return { password: keyPassword, parentPassword: tpmParentPassword, timeoutSeconds, reporter };
 }

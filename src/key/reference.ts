@@ -9,7 +9,11 @@ export type SourceReference =
   | { readonly type: 'descriptor'; readonly descriptor: number };
 
 /** What `--private-key` may name. A new backend is one more member here and one case in `open.ts`. */
-export type KeyReference = SourceReference | { readonly type: 'pkcs11' } | { readonly type: 'tpm' };
+export type KeyReference =
+  | SourceReference
+  | { readonly type: 'pkcs11' }
+  /** A key that is in the TPM already. */
+  | { readonly type: 'tpm'; readonly handle: number };
 
 /**
  * Reads a reference as it stands on the command line: a path, `-`, `env:NAME`, `fd:N`, a `pkcs11:` URI (RFC 7512) or
@@ -41,7 +45,11 @@ export function parseReference(text: string, option: string): KeyReference {
     case 'pkcs11':
       return { type: 'pkcs11' };
     case 'handle':
-      return { type: 'tpm' };
+      // With or without 0x, always hexadecimal: as the old helper reads it.
+      if (!/^(0x)?[\da-f]{1,8}$/i.test(rest)) {
+        throw invalid('has no hexadecimal number behind handle:', 'write it as in handle:0x81000001');
+      }
+      return { type: 'tpm', handle: Number.parseInt(rest, 16) };
     default:
       return text === '-' ? { type: 'stdin' } : { type: 'file', path: text };
   }

@@ -21,11 +21,12 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
       instanceProperties: properties.length === 0 ? undefined : nameValues('instance-property', properties),
     }),
   );
+  const timeoutSeconds = wholeNumber('timeout', values.timeout, 1);
   const connection = given({
     proxy: values['no-proxy'] ? ('none' as const) : values['with-proxy'] ? ('required' as const) : undefined,
     caBundle: values['ca-bundle'],
     verifyTls: !values['no-verify-ssl'],
-    timeoutSeconds: wholeNumber('timeout', values.timeout, 1),
+    timeoutSeconds,
     reporter,
   });
 
@@ -35,6 +36,7 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
       certificate: values.certificate,
       privateKey: values['private-key'],
       intermediates: values.intermediates,
+      timeoutSeconds,
       reporter,
     }),
   );

@@ -84,7 +84,7 @@ function unusable(name: string, cause: unknown, code: unknown): TpmFault {
     code === 'EACCES' || code === 'EPERM'
       ? ['permission denied', 'add the user to the group that may use it (often tss), or run as root']
       : code === 'ENOENT' || code === 'ENOTDIR'
-        ? ['it does not exist', 'TPM_DEVICE takes a character device, a unix socket or host:port']
+        ? ['it does not exist', 'name a character device, a unix socket or host:port in TPM_DEVICE']
         : code === 'ECONNREFUSED'
           ? ['nobody listens there', 'start the TPM simulator, or unset TPM_DEVICE']
           : [typeof code === 'string' ? code : 'unknown failure', undefined];

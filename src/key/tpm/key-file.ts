@@ -1,5 +1,6 @@
-import { DerReader, contextTag, tags } from '../../encoding/der.ts';
+import { DerReader, contextTag, isDer, tags } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
+import { readPem } from '../../encoding/pem.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import { formatHandle, handles, handleType, handleTypes, hierarchyNames } from './constants.ts';
 import { TpmReader } from './marshal.ts';
@@ -29,20 +30,27 @@ const otherTypes: Readonly<Record<string, readonly [what: string, hint: string]>
 };
 
 /**
- * Reads what is in a `TSS2 PRIVATE KEY` (ASN.1 Specification for TPM 2.0 Key Files, draft-bottomley-tpm2-keys,
+ * Reads a file with one `TSS2 PRIVATE KEY`, PEM or DER (ASN.1 Specification for TPM 2.0 Key Files, draft-bottomley-tpm2-keys,
  * section 3.1): a TPMKey.
  *
  * @param source what messages call it
  * @throws RolesAnywhereError KEY_INVALID, or KEY_UNSUPPORTED by name
  */
-export function readTpmKeyFile(der: Uint8Array, source: string): TpmKeyFile {
+export function readTpmKeyFile(bytes: Uint8Array, source: string): TpmKeyFile {
   try {
-    return readTpmKey(new DerReader(der), source);
+    return readTpmKey(new DerReader(isDer(bytes) ? bytes : decodePem(bytes)), source);
   } catch (error) {
     if (error instanceof UnsupportedObject) throw unsupported(source, error.message);
     if (!(error instanceof EncodingError)) throw error;
     throw new RolesAnywhereError('KEY_INVALID', `cannot parse TPM key ${source}: ${error.message}`);
   }
+}
+
+function decodePem(bytes: Uint8Array): Uint8Array {
+  const [key, ...others] = readPem(bytes).filter(({ label }) => label.endsWith('PRIVATE KEY'));
+  if (key?.label !== 'TSS2 PRIVATE KEY') throw new EncodingError('it holds no TPM key');
+  if (others.length > 0) throw new EncodingError(`it holds ${others.length + 1} private keys`);
+  return key.decode();
 }
 
 function readTpmKey(outer: DerReader, source: string): TpmKeyFile {
@@ -56,7 +64,7 @@ function readTpmKey(outer: DerReader, source: string): TpmKeyFile {
   let hasEmptyAuth = false;
   let hasRsaParent = false;
   // Later drafts may add elements: what we do not know does not change how a loadable key is loaded.
-  while (key.nextTag !== undefined && key.nextTag !== tags.integer) {
+  while (key.peek() !== undefined && key.peek() !== tags.integer) {
     const { tag, content } = key.next();
     switch (tag) {
       case contextTag(0):
@@ -90,7 +98,7 @@ export function policyBound(source: string): RolesAnywhereError {
 }
 
 export function unsupported(source: string, why: string, hint?: string): RolesAnywhereError {
-  const message = `TPM key ${source} cannot be used: ${why}`;
+  const message = `the TPM key ${source} cannot be used: ${why}`;
   return new RolesAnywhereError('KEY_UNSUPPORTED', message, hint === undefined ? {} : { hint });
 }
 

@@ -17,8 +17,8 @@ import { withTpm } from './tpm.ts';
 import type { TpmAccess } from './tpm.ts';
 
 export interface TpmSignerOptions {
-  /** The DER of a `TSS2 PRIVATE KEY` with what messages call it, or the handle of a key that is in the TPM. */
-  readonly key: { readonly der: Uint8Array; readonly name: string } | { readonly handle: number };
+  /** A file with a `TSS2 PRIVATE KEY`, PEM or DER, and what messages call it; or the handle of a key in the TPM. */
+  readonly key: { readonly bytes: Uint8Array; readonly name: string } | { readonly handle: number };
   /** Asked at the first signing, and only where the key may need a password. */
   readonly password?: PasswordProvider | undefined;
   /** The password of the key that a key file's key was made under, or of that key's hierarchy. */
@@ -51,12 +51,12 @@ export async function openTpmSigner(options: TpmSignerOptions): Promise<Signer> 
     return new TpmSigner({ ...common, ...checkKey(area, name), place: key, password });
   }
   const { name } = key;
-  const file = readTpmKeyFile(key.der, name);
+  const file = readTpmKeyFile(key.bytes, name);
   const checked = checkKey(file.area, name);
   // A password that is given is used whatever the file says: tpm2_encodeobject writes emptyAuth the wrong way round.
   if (password === undefined && !file.hasEmptyAuth) {
     // Trying the empty password would count towards the lock-out.
-    throw new RolesAnywhereError('PASSWORD_REQUIRED', `TPM key ${name} needs a password`, {
+    throw new RolesAnywhereError('PASSWORD_REQUIRED', `the TPM key ${name} needs a password`, {
       hint: 'say where it is with --key-password-from, or that there is none with --no-tpm-key-password',
     });
   }

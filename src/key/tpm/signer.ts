@@ -60,7 +60,8 @@ export class TpmSigner implements Signer {
 
   async #sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
     const { access, closing, name, area, place, publicKey } = this.#key;
-    if (closing.signal.aborted) throw new RolesAnywhereError('SIGNING_FAILED', `TPM key ${name} is closed`);
+    if (closing.signal.aborted)
+      throw new RolesAnywhereError('SIGNING_FAILED', `the TPM key ${name} is closed`);
     if (this.#refused !== undefined) throw this.#refused;
     const prepared = prepareDigest(area, name, message, digest);
     const password = await readPassword(this.#key.password, `TPM key ${name}`);
@@ -134,7 +135,7 @@ export class TpmSigner implements Signer {
     if (error.isWrongPassword) {
       const whose =
         isForKey || 'handle' in place
-          ? `TPM key ${name}`
+          ? `the TPM key ${name}`
           : `the parent of TPM key ${name}, ${nameParent(place)}`;
       const option = isForKey ? '--key-password-from' : '--tpm-parent-password-from';
       const isGiven = (isForKey ? password : parentPassword).length > 0;

@@ -37,7 +37,7 @@ const sized = (bytes: Uint8Array): Buffer => {
 
 const keyFile = (parent: number, hasEmptyAuth: boolean) => ({
   name: 'tpm.pem',
-  der: derBytes(
+  bytes: derBytes(
     derSequence(
       derObjectIdentifier('2.23.133.10.1.3'),
       derElement(0xa0, derElement(0x01, [Buffer.of(hasEmptyAuth ? 0xff : 0)])),
@@ -59,11 +59,15 @@ const start = async (options: FakeTpmOptions = {}): Promise<FakeTpm> => {
 const open = (tpm: FakeTpm, options: Partial<TpmSignerOptions> = {}): Promise<Signer> =>
   openTpmSigner({ key: { handle: persistentHandle }, device: tpm.socket, timeoutSeconds: 10, ...options });
 
-const codeOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
+const codeOf = async (work: Promise<unknown>): Promise<unknown> => {
+  const error = await work.then(
     () => 'nothing thrown',
-    (error: unknown) => (error instanceof RolesAnywhereError ? error.code : error),
+    (reason: unknown) => reason,
   );
+  if (!(error instanceof RolesAnywhereError)) return error;
+  for (const text of [error.message, error.hint ?? 'none']) expect(text).toMatch(/^[^A-Z\n][^\n]*[^.\n]$/);
+  return error.code;
+};
 
 /** Answers the first so many of a command with this response code. */
 const failing = (name: CommandName, code: number, times: number): NonNullable<FakeTpmOptions['fault']> => {

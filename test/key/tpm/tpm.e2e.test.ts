@@ -33,7 +33,7 @@ const from = (text: string) => () => Promise.resolve(new Secret(Buffer.from(text
 
 const open = (key: number | Uint8Array, options: Partial<TpmSignerOptions> = {}): Promise<Signer> =>
   openTpmSigner({
-    key: typeof key === 'number' ? { handle: key } : { der: key, name: 'key.pem' },
+    key: typeof key === 'number' ? { handle: key } : { bytes: key, name: 'key.pem' },
     device: tpm.socket,
     timeoutSeconds: 20,
     ...options,
