@@ -39,12 +39,13 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
     default: {
       const { sources, reporter } = opening;
       const source = await sources.read(reference, 'private key');
-      if (source.exposed)
-        reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
+      // Who can read the file still has to reach the TPM: nothing to warn of.
       if (holdsTpmKey(source.bytes)) {
         const { openTpmSigner } = await import('./tpm/open.ts');
         return openTpmSigner({ ...inTpm(opening), key: source });
       }
+      if (source.exposed)
+        reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
       const { openKeyFile } = await import('./file/open.ts');
       return openKeyFile(source);
     }

@@ -24,6 +24,7 @@ const parts = {
   zsh: { package: 'zsh', path: '/usr/bin/zsh' },
   fish: { package: 'fish', path: '/usr/bin/fish' },
   strace: { package: 'strace', path: '/usr/bin/strace' },
+  python3: { package: 'python3', path: '/usr/bin/python3' },
   swtpm: { package: 'swtpm', path: '/usr/bin/swtpm' },
   tpm2Tools: { package: 'tpm2-tools', path: '/usr/bin/tpm2_getcap' },
   tpm2Openssl: {
