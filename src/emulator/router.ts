@@ -38,8 +38,8 @@ export function route(service: RolesAnywhere, request: HttpRequest): Operation {
     return {
       name: 'CreateSession',
       run: (_, now) => {
-        const { status, body, details } = createSession(service, request, now);
-        return { status, headers: json, body: JSON.stringify(body), details };
+        const { answer, details } = createSession(service, request, now);
+        return { status: 201, headers: json, body: JSON.stringify(answer), details };
       },
       fail: restJsonError,
     };
