@@ -21,8 +21,9 @@ export async function openKey(
       throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys in a TPM are not supported yet');
     default: {
       const source = await sources.read(reference, 'private key');
-      if (source.exposed)
+      if (source.exposed) {
         reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
+      }
       const { openKeyFile } = await import('./file/open.ts');
       return openKeyFile(source);
     }
