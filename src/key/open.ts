@@ -44,10 +44,12 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
         const { openTpmSigner } = await import('./tpm/open.ts');
         return openTpmSigner({ ...inTpm(opening), key: source });
       }
-      if (source.exposed)
-        reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
       const { openKeyFile } = await import('./file/open.ts');
-      return openKeyFile(source);
+      const signer = openKeyFile(source);
+      if (source.exposed) {
+        reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
+      }
+      return signer;
     }
   }
 }

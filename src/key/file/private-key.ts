@@ -24,7 +24,7 @@ export interface PrivateKey {
 const rsaEncryption = '1.2.840.113549.1.1.1';
 const ecPublicKey = '1.2.840.10045.2.1';
 
-/** Everything under this is ML-DSA or its relatives (RFC 9881). */
+/** ML-DSA stands under this (RFC 9881, section 2), with other signatures that nobody makes such keys for. */
 const mlDsa = '2.16.840.1.101.3.4.3.';
 
 /** P-256, P-384 and P-521 (RFC 5480, section 2.1.1.1) with the order of each (FIPS 186-5, SP 800-186, section 3.2.1). */
@@ -78,8 +78,9 @@ const names: Readonly<Record<string, string>> = {
 export function decodePrivateKey(der: Uint8Array, source: string, curve?: string): PrivateKey {
   const kind = derKind(der);
   if (kind === 'encrypted private key') throw encrypted(source);
-  if (kind === 'PKCS#12 file')
+  if (kind === 'PKCS#12 file') {
     throw notYet(`${source} is a PKCS#12 file`, 'openssl pkcs12 -nodes -in FILE -out FILE.pem');
+  }
   if (kind !== 'private key' && kind !== undefined) {
     throw new RolesAnywhereError('KEY_INVALID', `private key ${source} is no private key: it is a ${kind}`);
   }
@@ -135,9 +136,7 @@ function decodeEc(der: Uint8Array, source: string, outerCurve: string | undefine
     throw new RolesAnywhereError(
       'KEY_INVALID',
       `private key ${source} is an EC key that does not say on which curve`,
-      {
-        hint: 'put the EC PARAMETERS block that belongs to it in front of it',
-      },
+      { hint: 'put the EC PARAMETERS block that belongs to it in front of it' },
     );
   }
   const order = orders[curve];
@@ -167,9 +166,7 @@ export function readCurve(parameters: DerReader, source: string): string | undef
   throw new RolesAnywhereError(
     'KEY_UNSUPPORTED',
     `private key ${source} is an EC key with explicit parameters`,
-    {
-      hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE',
-    },
+    { hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE' },
   );
 }
 
@@ -195,9 +192,7 @@ function unsupported(what: string): RolesAnywhereError {
   return new RolesAnywhereError(
     'KEY_UNSUPPORTED',
     `private key ${what}, which IAM Roles Anywhere does not accept`,
-    {
-      hint: 'use an RSA key of 2048 to 8192 bits, or an EC key on P-256, P-384 or P-521',
-    },
+    { hint: 'use an RSA key of 2048 to 8192 bits, or an EC key on P-256, P-384 or P-521' },
   );
 }
 

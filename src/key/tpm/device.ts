@@ -52,7 +52,7 @@ async function openNamed(
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof TpmFault) throw error;
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = codeOf(error);
       if (mayBeAbsent && (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO')) return undefined;
       // /dev/tpm0 takes one program at a time (EBUSY), and so does a unix socket with a full backlog (EAGAIN).
       if (code !== 'EBUSY' && code !== 'EAGAIN') throw unusable(name, error, code);
@@ -79,7 +79,7 @@ async function openOnce(name: string, signal: AbortSignal): Promise<TpmDevice> {
   return new CharacterDevice(name, await open(name, constants.O_RDWR | constants.O_NONBLOCK));
 }
 
-function unusable(name: string, cause: unknown, code: unknown): TpmFault {
+function unusable(name: string, cause: unknown, code: string | undefined): TpmFault {
   const [why, hint] =
     code === 'EACCES' || code === 'EPERM'
       ? ['permission denied', 'add the user to the group that may use it (often tss), or run as root']
@@ -87,8 +87,18 @@ function unusable(name: string, cause: unknown, code: unknown): TpmFault {
         ? ['it does not exist', 'name a character device, a unix socket or host:port in TPM_DEVICE']
         : code === 'ECONNREFUSED'
           ? ['nobody listens there', 'start the TPM simulator, or unset TPM_DEVICE']
-          : [typeof code === 'string' ? code : 'unknown failure', undefined];
+          : [code ?? 'unknown failure', undefined];
   return new TpmFault(`cannot open the TPM ${name}: ${why}`, { hint, cause });
+}
+
+function failed(name: string, error: unknown): TpmFault {
+  if (error instanceof TpmFault) return error;
+  const code = codeOf(error);
+  return new TpmFault(`the TPM ${name} failed${code === undefined ? '' : ` (${code})`}`, { cause: error });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
 /** @throws the signal's reason when it aborts */
@@ -119,7 +129,7 @@ class CharacterDevice implements TpmDevice {
       }
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof TpmFault ? error : new TpmFault(`the TPM ${this.name} failed`, { cause: error });
+      throw failed(this.name, error);
     }
   }
 
@@ -134,7 +144,7 @@ class CharacterDevice implements TpmDevice {
       const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, null);
       return buffer.subarray(0, bytesRead);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return new Uint8Array();
+      if (codeOf(error) === 'EAGAIN') return new Uint8Array();
       throw error;
     }
   }
@@ -200,8 +210,7 @@ class SocketDevice implements TpmDevice {
         const complete = response.add(chunk);
         if (complete !== undefined) return complete;
       }
-      if (this.#lost instanceof TpmFault) throw this.#lost;
-      if (this.#lost !== undefined) throw new TpmFault(`the TPM ${this.name} failed`, { cause: this.#lost });
+      if (this.#lost !== undefined) throw failed(this.name, this.#lost);
       await this.#event(signal);
     }
   }

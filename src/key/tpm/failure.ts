@@ -20,18 +20,12 @@ const cures: Readonly<Record<string, string>> = {
   SESSION_HANDLES: 'programs left sessions behind in it: remove them with tpm2_flushcontext --saved-session',
 };
 
-/** The error for users, for what went wrong in the TPM or on the way to it. */
+/** The error for users, for what went wrong in the TPM or on the way to it; anything else is a defect, left as it is. */
 export function describeFailure(error: unknown, code: ErrorCode, what: string): unknown {
-  if (error instanceof TpmRefusal) {
-    const hint = cures[error.code.name ?? ''];
-    return new RolesAnywhereError(code, `${what}: ${error.message}`, hint === undefined ? {} : { hint });
-  }
-  if (error instanceof TpmFault) {
-    const { hint, cause } = error;
-    return new RolesAnywhereError(code, `${what}: ${error.message}`, {
-      cause,
-      ...(hint === undefined ? {} : { hint }),
-    });
-  }
-  return error;
+  if (!(error instanceof TpmRefusal || error instanceof TpmFault)) return error;
+  const hint = error instanceof TpmRefusal ? cures[error.code.name ?? ''] : error.hint;
+  return new RolesAnywhereError(code, `${what}: ${error.message}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
