@@ -1,9 +1,10 @@
 import type { Certificate } from './certificate/certificate.ts';
 import { findLeaf, isValid, orderIssuers } from './certificate/chain.ts';
-import { readCertificates } from './certificate/read.ts';
+import { mlDsaSignatureCheck } from './certificate/ml-dsa.ts';
 import { checkSuitability, describeCertificate } from './certificate/suitability.ts';
-import { describeContents } from './encoding/contents.ts';
+import { describeContents, isPkcs12 } from './encoding/contents.ts';
 import { RolesAnywhereError } from './errors.ts';
+import { certificatesIn } from './key/certificates.ts';
 import { openKey } from './key/open.ts';
 import type { PasswordProvider } from './key/password.ts';
 import { parseReference, parseSource } from './key/reference.ts';
@@ -26,6 +27,13 @@ export interface IdentityOptions {
   readonly certificate?: string;
   /** The same; left out, the key is taken from beside the certificate. */
   readonly privateKey?: string;
+  /**
+   * Which certificate of several: `Key=x509Subject,Value=… Key=x509Serial,Value=…`, JSON, or `file://` and the path of
+   * a JSON file. Left out, it is the one that the key belongs to.
+   */
+  readonly certificateSelector?: string;
+  /** Of several certificates that the selector matches, take the one that expires last. */
+  readonly useLatestExpiring?: boolean;
   /** Issuers to choose from, in any order, beside those in the certificate's source. */
   readonly intermediates?: string;
   /** Where the password of an encrypted key, or the PIN of a token, comes from: asked once, when it is needed. */
@@ -41,7 +49,7 @@ export interface IdentityOptions {
  * @throws RolesAnywhereError INVALID_ARGUMENT, and every code of certificates and keys but SIGNING_FAILED
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { reporter = silent, keyPassword } = options;
+  const { reporter = silent, keyPassword, useLatestExpiring = false } = options;
   const now = options.now?.() ?? new Date();
   const fromCertificate = parse(options.certificate, '--certificate', parseSource);
   const fromIntermediates = parse(options.intermediates, '--intermediates', parseSource);
@@ -50,17 +58,27 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const sources = new Sources();
   let opened: Signer | undefined;
   try {
+    const selector =
+      options.certificateSelector === undefined
+        ? undefined
+        : await readSelector(options.certificateSelector, sources);
+    if (selector && !fromCertificate && !fromKey) throw noStore();
     // The certificates come first: opening a key may cost a question to the user.
-    const given = fromCertificate && (await readBundle(fromCertificate, 'certificate', sources));
+    const found = fromCertificate
+      ? await readBundle(fromCertificate, 'certificate', sources, keyPassword)
+      : await certificatesBeside(fromKey, sources, keyPassword);
+    const where = options.certificate ?? options.privateKey ?? '';
+    const eligible = selector ? [selector(found, useLatestExpiring, where)] : found;
     const intermediates =
-      fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources));
-    const key = fromKey ?? (await keyBeside(fromCertificate, sources));
-    const signer = (opened = await openKey(key, { sources, reporter, keyPassword, certificates: given }));
-    const certificates = given ?? (await certificatesBeside(fromKey, sources));
-    const certificate = findLeaf(certificates, signer.publicKey, now);
-    if (certificate === undefined) throw mismatch(certificates);
+      fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources, keyPassword));
+
+    const key = fromKey ?? (await keyBeside(fromCertificate, sources, keyPassword));
+    const signer = (opened = await openKey(key, { sources, reporter, keyPassword, certificates: eligible }));
+    const certificate = findLeaf(eligible, signer.publicKey, now);
+    if (certificate === undefined) throw mismatch(eligible);
     checkSuitability(certificate, now, reporter);
-    const chain = orderIssuers(certificate, [...certificates, ...(intermediates ?? [])], now);
+    const candidates = [...found, ...(intermediates ?? [])];
+    const chain = orderIssuers(certificate, candidates, now, await mlDsaSignatureCheck(candidates));
     for (const issuer of chain) {
       if (isValid(issuer, now)) continue;
       reporter.warn(`the issuer, ${describeCertificate(issuer)}, is not valid now`);
@@ -84,13 +102,14 @@ async function readBundle(
   reference: SourceReference,
   purpose: 'certificate' | 'intermediates',
   sources: Sources,
+  keyPassword: PasswordProvider | undefined,
 ): Promise<readonly Certificate[]> {
-  const { bytes, name } = await sources.read(reference, purpose);
-  const certificates = readCertificates(bytes, name);
+  const source = await sources.read(reference, purpose);
+  const certificates = await certificatesIn(source, sources, keyPassword);
   if (certificates.length > 0) return certificates;
   throw new RolesAnywhereError(
     'CERTIFICATE_INVALID',
-    `${purpose} ${name} holds no certificate: ${describeContents(bytes)}`,
+    `${purpose} ${source.name} holds no certificate: ${describeContents(source.bytes)}`,
   );
 }
 
@@ -98,11 +117,14 @@ async function readBundle(
 async function keyBeside(
   certificate: SourceReference | undefined,
   sources: Sources,
+  keyPassword: PasswordProvider | undefined,
 ): Promise<SourceReference> {
   if (certificate === undefined) throw missing('--certificate');
-  const { bytes, name } = await sources.read(certificate, 'certificate');
-  const { holdsPrivateKey } = await import('./key/file/open.ts');
-  if (!holdsPrivateKey(bytes)) throw missing('--private-key', `: certificate ${name} stands alone`);
+  const source = await sources.read(certificate, 'certificate');
+  const holdsKey = isPkcs12(source.bytes)
+    ? (await sources.openPkcs12(source, keyPassword)).keys.length > 0
+    : (await import('./key/file/open.ts')).holdsPrivateKey(source.bytes);
+  if (!holdsKey) throw missing('--private-key', `: certificate ${source.name} stands alone`);
   return certificate;
 }
 
@@ -110,12 +132,40 @@ async function keyBeside(
 async function certificatesBeside(
   key: KeyReference | undefined,
   sources: Sources,
+  keyPassword: PasswordProvider | undefined,
 ): Promise<readonly Certificate[]> {
   if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
-  const { bytes, name } = await sources.read(key, 'private key');
-  const certificates = readCertificates(bytes, name);
-  if (certificates.length === 0) throw missing('--certificate', `: private key ${name} stands alone`);
+  const source = await sources.read(key, 'private key');
+  const certificates = await certificatesIn(source, sources, keyPassword);
+  if (certificates.length === 0) throw missing('--certificate', `: private key ${source.name} stands alone`);
   return certificates;
+}
+
+/** The selector as a function, read from its file when it names one. */
+async function readSelector(text: string, sources: Sources) {
+  const { parseSelector, selectCertificate } = await import('./certificate/selector.ts');
+  const path = /^file:\/\/(.*)$/s.exec(text)?.[1];
+  const contents =
+    path === undefined
+      ? text
+      : toText((await sources.read({ type: 'file', path }, 'certificate selector')).bytes);
+  const selector = parseSelector(contents);
+  return (certificates: readonly Certificate[], latest: boolean, where: string) =>
+    selectCertificate(certificates, selector, latest, where);
+}
+
+/** JSON as editors save it, PowerShell's UTF-16 included. */
+function toText(bytes: Uint8Array): string {
+  return new TextDecoder(bytes[0] === 0xff ? 'utf-16le' : 'utf-8').decode(bytes);
+}
+
+function noStore(): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'INVALID_ARGUMENT',
+    '--cert-selector without --certificate selects from the certificate store of macOS or Windows, which is not ' +
+      'supported yet',
+    { hint: 'name the bundle, PKCS#12 file or token to select from with --certificate' },
+  );
 }
 
 function missing(option: string, why = ''): RolesAnywhereError {

@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
+import { isPkcs12 } from '../encoding/contents.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import type { Reporter } from '../reporter.ts';
 import type { PasswordProvider } from './password.ts';
@@ -30,12 +31,20 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
     case 'tpm':
       throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys in a TPM are not supported yet');
     default: {
-      const { sources, reporter } = opening;
+      const { sources, reporter, keyPassword } = opening;
       const source = await sources.read(reference, 'private key');
       if (source.exposed)
         reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
+      if (isPkcs12(source.bytes)) {
+        const { openPkcs12Key } = await import('./pkcs12/open.ts');
+        return openPkcs12Key(
+          source.name,
+          await sources.openPkcs12(source, keyPassword),
+          opening.certificates,
+        );
+      }
       const { openKeyFile } = await import('./file/open.ts');
-      return openKeyFile(source);
+      return openKeyFile(source, keyPassword);
     }
   }
 }
