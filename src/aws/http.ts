@@ -50,6 +50,8 @@ const maxAttempts = 5;
 const connectTimeout = 10_000;
 const answerTimeout = 20_000;
 const maxAnswerBytes = 1024 * 1024;
+/** Beyond it Node's timers fire at once. */
+const longestTimer = 2 ** 31 - 1;
 /** A signature is good for five minutes; within two it is used again, since a key may ask for a PIN each time. */
 const signatureLifetime = 120_000;
 /** The service tolerates five minutes; its Date and our reading of it are a little apart. */
@@ -72,9 +74,15 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     sleep = pause,
     random = Math.random,
   } = options;
+  if (!(timeoutSeconds > 0)) {
+    throw new RolesAnywhereError(
+      'INVALID_ARGUMENT',
+      `the timeout must be more than 0 seconds, not ${timeoutSeconds}`,
+    );
+  }
   const clock = options.now ?? (() => new Date());
   const proxy = proxyFor(url, options.proxy ?? 'environment');
-  let ca = url.protocol === 'https:' && verifyTls ? await configuredAuthorities(options.caBundle) : undefined;
+  let ca = url.protocol === 'https:' && verifyTls ? configuredAuthorities(options.caBundle) : undefined;
   let mayAskSystem = ca === undefined;
   warnIfExposed(url, verifyTls, reporter);
 
@@ -84,7 +92,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
   let request = await operation.sign(signedAt);
 
   // From here on: what comes before may have waited for a person at a PIN prompt.
-  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  const signal = AbortSignal.timeout(Math.min(Math.ceil(timeoutSeconds * 1000), longestTimer));
   let attempt = 1;
   for (;;) {
     if (now().getTime() - signedAt.getTime() > signatureLifetime) {
@@ -94,7 +102,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     reporter.debug(
       `${request.method} ${url.href}, attempt ${attempt}${proxy === undefined ? '' : ` through ${proxy.host}`}`,
     );
-    const started = performance.now();
+    const started = Date.now();
     let problem: RolesAnywhereError;
     let wait = 0;
     try {
@@ -108,7 +116,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
         maxAnswerBytes,
         signal,
       });
-      reporter.debug(`status ${answer.status} after ${Math.round(performance.now() - started)} ms`);
+      reporter.debug(`status ${answer.status} after ${Date.now() - started} ms`);
       if (answer.status >= 200 && answer.status < 300) {
         if (skew !== 0) warnOfClock(skew, reporter);
         return { answer, now: now() };
@@ -131,10 +139,10 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
       if (cause instanceof RolesAnywhereError) throw cause;
       if (signal.aborted) throw outOfTime(service, timeoutSeconds);
       const failure = explainFailure(cause, url, proxy);
-      reporter.debug(`${failure.error.message}, after ${Math.round(performance.now() - started)} ms`);
+      reporter.debug(`${failure.error.message}, after ${Date.now() - started} ms`);
       if (failure.unknownAuthority && mayAskSystem) {
         mayAskSystem = false;
-        ca = await authoritiesWithSystem();
+        ca = authoritiesWithSystem();
         if (ca !== undefined) continue;
       }
       if (!failure.retry) throw failure.error;

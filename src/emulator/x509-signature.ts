@@ -108,7 +108,7 @@ function readHeader(x509: X509, request: HttpRequest, name: string, maximum: num
       return readCertificate(x509, der);
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it cannot be read';
-      throw accessDenied('Insufficient certificate', `${name} holds no DER certificate: ${why}`);
+      throw accessDenied('Insufficient certificate', `${name} cannot be read as a DER certificate: ${why}`);
     }
   });
 }

@@ -322,6 +322,34 @@ describe('hostile answers', () => {
     });
   });
 
+  test.each([0, -1, Number.NaN])(
+    'a timeout of %d seconds is refused before anything is sent',
+    async (timeoutSeconds) => {
+      await withAnswers([{}], async (service) => {
+        check(await failure(() => open(at(service), { timeoutSeconds })), 'INVALID_ARGUMENT');
+        expect(service.received).toHaveLength(0);
+      });
+    },
+  );
+
+  test.each([1e9, Number.POSITIVE_INFINITY])(
+    'a timeout of %d seconds does not fire at once',
+    async (timeoutSeconds) => {
+      await withAnswers([{}], async (service) => {
+        await expect(open(at(service), { timeoutSeconds })).resolves.toBeDefined();
+      });
+    },
+  );
+
+  test('what nobody needs to log in may be missing or wrong', async () => {
+    const { credentials } = (JSON.parse(sessionBody()) as { credentialSet: { credentials: object }[] })
+      .credentialSet[0] ?? { credentials: {} };
+    const entry = { credentials, assumedRoleUser: null, roleArn: 7 };
+    await withAnswers([{ body: JSON.stringify({ credentialSet: [entry] }) }], async (service) => {
+      expect(Object.keys(await open(at(service)))).toEqual(['credentials']);
+    });
+  });
+
   test('a slow drip', async () => {
     const drip: Scripted = (socket) => {
       socket.write('HTTP/1.1 201 Created\r\n\r\n');

@@ -37,7 +37,7 @@ describe('where the code and the words stand', () => {
       'a <b> &amp;',
     ],
     ['nothing', '', {}, undefined, ''],
-    ['words that are no text', '{"message":{"a":1},"code":7}', {}, undefined, '{"message":{"a":1},"code":7}'],
+    ['JSON without words, which may hold anything', '{"message":{"a":1},"code":7}', {}, undefined, ''],
     ['JSON null', 'null', {}, undefined, 'null'],
     [
       'HTML',

@@ -201,9 +201,9 @@ describe('TLS itself', () => {
 });
 
 describe('through a proxy', () => {
-  const via = (proxy: { readonly port: number }, scheme = 'http', user = ''): void => {
+  const via = (proxy: { readonly port: number }, user = ''): void => {
     for (const name of ['HTTPS_PROXY', 'HTTP_PROXY'])
-      vi.stubEnv(name, `${scheme}://${user}127.0.0.1:${proxy.port}`);
+      vi.stubEnv(name, `http://${user}127.0.0.1:${proxy.port}`);
   };
   const required: ConnectionOptions = { proxy: 'required' };
   const environment: ConnectionOptions = { proxy: 'environment' };
@@ -238,7 +238,7 @@ describe('through a proxy', () => {
 
   test('http is asked for by its whole URL', async () => {
     await using proxy = await localProxy();
-    via(proxy, 'http', 'me:secret@');
+    via(proxy, 'me:secret@');
     await expect(open('http://emulator.example:8080/prefix', environment)).resolves.toMatchObject(opened);
     expect(proxy.received).toEqual([
       {
@@ -255,7 +255,7 @@ describe('through a proxy', () => {
   ])('the credentials %s of its URL are sent decoded', async (user, expected) => {
     await using service = await localService([{}], certificate);
     await using proxy = await localProxy();
-    via(proxy, 'http', user);
+    via(proxy, user);
     await open(at(service), { ...required, caBundle: bundle });
     expect(proxy.received[0]?.authorization).toBe(`Basic ${Buffer.from(expected).toString('base64')}`);
   });
@@ -263,7 +263,7 @@ describe('through a proxy', () => {
   test('an https proxy is verified by the same bundle', async () => {
     await using service = await localService([{}], certificate);
     await using proxy = await localProxy({ tls: certificate });
-    via(proxy, 'https');
+    vi.stubEnv('HTTPS_PROXY', `https://localhost:${proxy.port}`);
     await expect(open(at(service), { ...required, caBundle: bundle })).resolves.toMatchObject(opened);
     expect(proxy.received).toHaveLength(1);
     expect(await failure(() => open(at(service), required))).toMatchObject({ code: 'TLS_UNTRUSTED' });
@@ -271,7 +271,7 @@ describe('through a proxy', () => {
 
   test.each([403, 407, 502])('one that refuses with %d is told apart from the service', async (refuse) => {
     await using proxy = await localProxy({ refuse });
-    via(proxy, 'http', 'me:hunter2@');
+    via(proxy, 'me:hunter2@');
     const said: Said = { warnings: [], steps: [] };
     const error = await failure(() => open('https://service.example', environment, said));
     expect(error.code).toBe('PROXY_FAILED');
@@ -293,7 +293,7 @@ describe('through a proxy', () => {
   test('one that is not there', async () => {
     const proxy = await localProxy();
     await proxy[Symbol.asyncDispose]();
-    via(proxy, 'http', 'me:hunter2@');
+    via(proxy, 'me:hunter2@');
     const error = await failure(() => open('https://service.example', environment));
     expect(error.code).toBe('PROXY_FAILED');
     expect(error.message).toContain(`127.0.0.1:${proxy.port}`);

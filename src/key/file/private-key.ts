@@ -23,8 +23,18 @@ export type PrivateKey =
 const rsaEncryption = '1.2.840.113549.1.1.1';
 const ecPublicKey = '1.2.840.10045.2.1';
 
-/** P-256, P-384 and P-521: RFC 5480, section 2.1.1.1. */
-const curves = ['1.2.840.10045.3.1.7', '1.3.132.0.34', '1.3.132.0.35'];
+/** P-256, P-384 and P-521 (RFC 5480, section 2.1.1.1) with the order of each (FIPS 186-5, SP 800-186, section 3.2.1). */
+const orders: Readonly<Record<string, Buffer>> = {
+  '1.2.840.10045.3.1.7': Buffer.from(
+    'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
+    'hex',
+  ),
+  '1.3.132.0.34': Buffer.from(`${'f'.repeat(48)}c7634d81f4372ddf581a0db248b0a77aecec196accc52973`, 'hex'),
+  '1.3.132.0.35': Buffer.from(
+    `01${'f'.repeat(64)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`,
+    'hex',
+  ),
+};
 
 /** Key types and curves that are met in the field and not accepted: refused by the name that people know. */
 const names: Readonly<Record<string, string>> = {
@@ -129,7 +139,17 @@ function decodeEc(der: Uint8Array, source: string, outerCurve: string | undefine
       },
     );
   }
-  if (!curves.includes(curve)) throw unsupported(`${source} is an EC key on ${names[curve] ?? curve}`);
+  const order = orders[curve];
+  if (order === undefined) throw unsupported(`${source} is an EC key on ${names[curve] ?? curve}`);
+  // OpenSSL imports a secret of zero, or of the order itself, without a word.
+  const digits = significant(secret);
+  if (
+    digits.length === 0 ||
+    digits.length > order.length ||
+    (digits.length === order.length && Buffer.compare(digits, order) >= 0)
+  ) {
+    throw new EncodingError('its secret is no number between zero and the order of the curve');
+  }
   // Without the public key that may stand beside it: computed from the secret, it cannot be another key's.
   const rebuilt = derSequence(
     derInteger(1n),
@@ -170,8 +190,13 @@ function unsupported(what: string): RolesAnywhereError {
   );
 }
 
-/** The length of an INTEGER's positive value. */
+/** A positive number's bytes without its leading zeros. */
+function significant(bytes: Uint8Array): Uint8Array {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first === -1 ? bytes.subarray(bytes.length) : bytes.subarray(first);
+}
+
 function bitLength(content: Uint8Array): number {
-  const first = content.findIndex((byte) => byte !== 0);
-  return first === -1 ? 0 : 8 * (content.length - first) - (Math.clz32(content[first] ?? 0) - 24);
+  const digits = significant(content);
+  return 8 * digits.length - (Math.clz32(digits[0] ?? 0xff) - 24);
 }
