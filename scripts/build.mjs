@@ -20,6 +20,10 @@ const { version, dependencies } = JSON.parse(await readFile(path.join(root, 'pac
 /** `@peculiar/x509` becomes `peculiar-x509`. */
 const chunkName = (packageName) => packageName.replace('@', '').replace('/', '-');
 
+/** What we import of a package, where that is not its root. */
+const vendorEntry = (packageName) =>
+  ({ '@noble/post-quantum': '@noble/post-quantum/ml-dsa.js' })[packageName] ?? packageName;
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -38,8 +42,9 @@ const vendorChunks = {
   name: 'vendor-chunks',
   setup(build) {
     build.onResolve({ filter: /^[^./]/ }, ({ path: specifier, kind }) => {
-      if (kind === 'entry-point' || !Object.hasOwn(dependencies, specifier)) return undefined;
-      return { path: `./vendor/${chunkName(specifier)}.cjs`, external: true };
+      if (kind === 'entry-point') return undefined;
+      const name = Object.keys(dependencies).find((name) => vendorEntry(name) === specifier);
+      return name && { path: `./vendor/${chunkName(name)}.cjs`, external: true };
     });
   },
 };
@@ -60,7 +65,7 @@ async function buildVendor() {
     Object.keys(dependencies).map(async (name) => {
       const { metafile } = await build({
         ...common,
-        entryPoints: [name],
+        entryPoints: [vendorEntry(name)],
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
         minifyIdentifiers: true,
         metafile: true,

@@ -1,5 +1,6 @@
 import type { Certificate } from './certificate/certificate.ts';
 import { findLeaf, isValid, orderIssuers } from './certificate/chain.ts';
+import type { CertificateSelector } from './certificate/selector.ts';
 import { mlDsaSignatureCheck } from './certificate/ml-dsa.ts';
 import { checkSuitability, describeCertificate } from './certificate/suitability.ts';
 import { describeContents, isPkcs12 } from './encoding/contents.ts';
@@ -46,34 +47,20 @@ export interface IdentityOptions {
  * Opens a key, finds the certificate that belongs to it and puts its issuers in order. What the service is known to
  * refuse is refused here, before any request.
  *
- * @throws RolesAnywhereError INVALID_ARGUMENT, and every code of certificates and keys but SIGNING_FAILED
+ * @throws RolesAnywhereError INVALID_ARGUMENT, and every code of certificates, keys and passwords but SIGNING_FAILED
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { reporter = silent, keyPassword, useLatestExpiring = false } = options;
+  const { reporter = silent, keyPassword } = options;
   const now = options.now?.() ?? new Date();
-  const fromCertificate = parse(options.certificate, '--certificate', parseSource);
   const fromIntermediates = parse(options.intermediates, '--intermediates', parseSource);
-  const fromKey = parse(options.privateKey, '--private-key', parseReference);
-
   const sources = new Sources();
   let opened: Signer | undefined;
   try {
-    const selector =
-      options.certificateSelector === undefined
-        ? undefined
-        : await readSelector(options.certificateSelector, sources);
-    if (selector && !fromCertificate && !fromKey) throw noStore();
     // The certificates come first: opening a key may cost a question to the user.
-    const found = fromCertificate
-      ? await readBundle(fromCertificate, 'certificate', sources, keyPassword)
-      : await certificatesBeside(fromKey, sources, keyPassword);
-    const where = options.certificate ?? options.privateKey ?? '';
-    const eligible = selector ? [selector(found, useLatestExpiring, where)] : found;
+    const { found, eligible } = await findCertificates(options, sources);
     const intermediates =
       fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources, keyPassword));
-
-    const key = fromKey ?? (await keyBeside(fromCertificate, sources, keyPassword));
-    const signer = (opened = await openKey(key, { sources, reporter, keyPassword, certificates: eligible }));
+    const signer = (opened = await openKeyOf(options, eligible, sources));
     const certificate = findLeaf(eligible, signer.publicKey, now);
     if (certificate === undefined) throw mismatch(eligible);
     checkSuitability(certificate, now, reporter);
@@ -91,6 +78,80 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   } finally {
     sources[Symbol.dispose]();
   }
+}
+
+/**
+ * Opens the key alone, to try it: no certificate is needed, and one that is given only has to belong to it.
+ *
+ * @throws as `openIdentity` does
+ */
+export async function openSigner(options: IdentityOptions): Promise<Signer> {
+  const sources = new Sources();
+  let opened: Signer | undefined;
+  try {
+    const alone = options.certificate === undefined && options.certificateSelector === undefined;
+    const eligible =
+      alone && options.privateKey ? undefined : (await findCertificates(options, sources)).eligible;
+    const signer = (opened = await openKeyOf(options, eligible, sources));
+    if (eligible && findLeaf(eligible, signer.publicKey, new Date()) === undefined) throw mismatch(eligible);
+    return signer;
+  } catch (error) {
+    await opened?.[Symbol.asyncDispose]();
+    throw error;
+  } finally {
+    sources[Symbol.dispose]();
+  }
+}
+
+/**
+ * The certificates in a source, in its order; with a selector, those that match.
+ *
+ * @throws as `openIdentity` does
+ */
+export async function listCertificates(options: IdentityOptions): Promise<readonly Certificate[]> {
+  const from = parse(options.certificate, '--certificate', parseSource);
+  const sources = new Sources();
+  try {
+    const selector = await readSelector(options, sources);
+    if (from === undefined) throw selector ? noStore() : missing('--certificate');
+    const certificates = await readBundle(from, 'certificate', sources, options.keyPassword);
+    return selector ? certificates.filter((certificate) => selector.matches(certificate)) : certificates;
+  } finally {
+    sources[Symbol.dispose]();
+  }
+}
+
+interface Found {
+  readonly found: readonly Certificate[];
+  /** Those among them that the key may belong to: the selected one, or all. */
+  readonly eligible: readonly Certificate[];
+}
+
+async function findCertificates(options: IdentityOptions, sources: Sources): Promise<Found> {
+  const { keyPassword, useLatestExpiring = false } = options;
+  const fromCertificate = parse(options.certificate, '--certificate', parseSource);
+  const fromKey = parse(options.privateKey, '--private-key', parseReference);
+  const selector = await readSelector(options, sources);
+  if (selector && !fromCertificate && !fromKey) throw noStore();
+  const found = fromCertificate
+    ? await readBundle(fromCertificate, 'certificate', sources, keyPassword)
+    : await certificatesBeside(fromKey, sources, keyPassword);
+  if (selector === undefined) return { found, eligible: found };
+  const { selectCertificate } = await import('./certificate/selector.ts');
+  const where = options.certificate ?? options.privateKey ?? '';
+  return { found, eligible: [selectCertificate(found, selector, useLatestExpiring, where)] };
+}
+
+async function openKeyOf(
+  options: IdentityOptions,
+  certificates: readonly Certificate[] | undefined,
+  sources: Sources,
+): Promise<Signer> {
+  const { reporter = silent, keyPassword } = options;
+  const key =
+    parse(options.privateKey, '--private-key', parseReference) ??
+    (await keyBeside(parse(options.certificate, '--certificate', parseSource), sources, keyPassword));
+  return openKey(key, { sources, reporter, keyPassword, certificates });
 }
 
 function parse<T>(text: string | undefined, option: string, parser: (text: string, option: string) => T) {
@@ -141,17 +202,19 @@ async function certificatesBeside(
   return certificates;
 }
 
-/** The selector as a function, read from its file when it names one. */
-async function readSelector(text: string, sources: Sources) {
-  const { parseSelector, selectCertificate } = await import('./certificate/selector.ts');
+/** The selector, read from its file when it names one. */
+async function readSelector(
+  { certificateSelector: text }: IdentityOptions,
+  sources: Sources,
+): Promise<CertificateSelector | undefined> {
+  if (text === undefined) return undefined;
   const path = /^file:\/\/(.*)$/s.exec(text)?.[1];
-  const contents =
+  const { parseSelector } = await import('./certificate/selector.ts');
+  return parseSelector(
     path === undefined
       ? text
-      : toText((await sources.read({ type: 'file', path }, 'certificate selector')).bytes);
-  const selector = parseSelector(contents);
-  return (certificates: readonly Certificate[], latest: boolean, where: string) =>
-    selectCertificate(certificates, selector, latest, where);
+      : toText((await sources.read({ type: 'file', path }, 'certificate selector')).bytes),
+  );
 }
 
 /** JSON as editors save it, PowerShell's UTF-16 included. */

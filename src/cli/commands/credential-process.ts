@@ -1,5 +1,6 @@
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
+import { identityOptions } from '../identity-options.ts';
 import { print, stderrReporter } from '../output.ts';
 import { nameValues, wholeNumber } from '../values.ts';
 
@@ -29,15 +30,10 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
     reporter,
   });
 
+  const options = identityOptions(values, reporter);
+
   const { openIdentity } = await import('../../identity.ts');
-  const identity = await openIdentity(
-    given({
-      certificate: values.certificate,
-      privateKey: values['private-key'],
-      intermediates: values.intermediates,
-      reporter,
-    }),
-  );
+  const identity = await openIdentity(options);
   try {
     const { credentials } = await createSession(identity, session, connection);
     const { formatProcessCredentials } = await import('../../credentials/process-json.ts');
