@@ -185,7 +185,7 @@ async function keyBeside(
   const holdsKey = isPkcs12(source.bytes)
     ? (await sources.openPkcs12(source, keyPassword)).keys.length > 0
     : (await import('./key/file/open.ts')).holdsPrivateKey(source.bytes);
-  if (!holdsKey) throw missing('--private-key', `: certificate ${source.name} stands alone`);
+  if (!holdsKey) throw missing('--private-key', `, and certificate ${source.name} holds no private key`);
   return certificate;
 }
 
@@ -198,7 +198,8 @@ async function certificatesBeside(
   if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
   const source = await sources.read(key, 'private key');
   const certificates = await certificatesIn(source, sources, keyPassword);
-  if (certificates.length === 0) throw missing('--certificate', `: private key ${source.name} stands alone`);
+  if (certificates.length === 0)
+    throw missing('--certificate', `, and private key ${source.name} holds no certificate`);
   return certificates;
 }
 

@@ -116,10 +116,7 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
       );
     default:
   }
-  if (
-    code !== undefined &&
-    /^(?:CERT_|.*_CERT(?:_|$)|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_|INVALID_PURPOSE)/u.test(code)
-  ) {
+  if (code !== undefined && verificationResult.test(code)) {
     return make('TLS_UNTRUSTED', `the certificate of ${peer} is not acceptable (${code})`, notTheService);
   }
   if (code === 'EPROTO' || code?.startsWith('ERR_SSL_') === true) {
@@ -134,6 +131,10 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
   }
   return make('SERVICE_UNREACHABLE', `no exchange with ${way}${code === undefined ? '' : ` (${code})`}`);
 }
+
+/** The rest of OpenSSL's verification results, by Node's names for them. */
+const verificationResult =
+  /^(?!ERR_).*(?:CERT|CRL)|^UNABLE_TO_|^INVALID_|^PATH_LENGTH_|^HOSTNAME_|^UNSPECIFIED$/u;
 
 const notTheService = 'this may not be the AWS service: check --endpoint, proxies and name resolution';
 

@@ -73,7 +73,7 @@ export function describeCertificate({ subject, serialNumber }: Certificate): str
 }
 
 export function timestamp(date: Date): string {
-  return date.toISOString().replace('.000', '');
+  return date.toISOString().replace(/\.\d+/, '');
 }
 
 /** A time span in its largest whole unit, in milliseconds: `3 days`. */

@@ -1,4 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
+import { printVersion } from './commands/version.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readFast } from './fast-path.ts';
 import type { Reading, Value } from './fast-path.ts';
@@ -8,14 +9,14 @@ import { ReaderGone, tell, tellLine } from './output.ts';
 
 type Run<N extends CommandName> = (reading: Reading<N>) => Promise<void> | void;
 
-/** Each command is loaded when it runs, and nothing before. */
+/** Each command is loaded when it runs, and nothing before: scripts/build.mjs makes a file of each import() here. */
 const runners: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   'credential-process': () => import('./commands/credential-process.ts'),
   'read-certificate-data': () => import('./commands/read-certificate-data.ts'),
   'sign-string': () => import('./commands/sign-string.ts'),
   emulator: () => import('./commands/emulator.ts'),
   completion: () => import('./commands/completion.ts'),
-  version: () => import('./commands/version.ts'),
+  version: () => Promise.resolve({ run: printVersion }),
   help: () => import('./commands/help.ts'),
 };
 

@@ -17,7 +17,7 @@ export interface RequestLogEntry {
   readonly ok: boolean;
   /** `CreateSession`, `GetCallerIdentity`, or `unknown` where no operation could be told. */
   readonly operation: string;
-  /** The HTTP status; 0 where the connection was reset instead. */
+  /** The HTTP status; 0 where the connection ended without an answer. */
   readonly status: number;
   readonly requestId: string;
   /** Why it was refused, in more exact words than the caller gets. */
@@ -56,7 +56,9 @@ export function makeServer(options: ServerOptions): Server {
   const server =
     options.tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...options.tls });
   const listener = (message: IncomingMessage, response: ServerResponse): void => {
-    void serve(options, message, response);
+    serve(options, message, response).catch(() => {
+      response.destroy();
+    });
   };
   server.on('request', listener);
   server.on('checkExpectation', listener);
@@ -94,7 +96,7 @@ async function serve(
     if (fate.failure !== undefined) {
       throw fate.failure;
     }
-    answer = operation.run(request, serviceTime(options), requestId);
+    answer = operation.run(serviceTime(options), requestId);
   } catch (error) {
     const failure = error instanceof ServiceError ? error : internalError(error);
     why = failure.why;

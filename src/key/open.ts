@@ -33,18 +33,15 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
     default: {
       const { sources, reporter, keyPassword } = opening;
       const source = await sources.read(reference, 'private key');
-      if (source.exposed)
+      const signer = isPkcs12(source.bytes)
+        ? await (
+            await import('./pkcs12/open.ts')
+          ).openPkcs12Key(source.name, await sources.openPkcs12(source, keyPassword), opening.certificates)
+        : await (await import('./file/open.ts')).openKeyFile(source, keyPassword);
+      if (source.exposed) {
         reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
-      if (isPkcs12(source.bytes)) {
-        const { openPkcs12Key } = await import('./pkcs12/open.ts');
-        return openPkcs12Key(
-          source.name,
-          await sources.openPkcs12(source, keyPassword),
-          opening.certificates,
-        );
       }
-      const { openKeyFile } = await import('./file/open.ts');
-      return openKeyFile(source, keyPassword);
+      return signer;
     }
   }
 }

@@ -52,7 +52,6 @@ export class TransportError extends Error {
  * @throws TransportError, the signal's reason, or the runtime's own error (Node's system, TLS and parser errors)
  */
 export async function exchange(request: Exchange): Promise<Answer> {
-  request.signal.throwIfAborted();
   return request.proxy === undefined ? direct(request) : proxied(request, request.proxy);
 }
 

@@ -184,7 +184,8 @@ export async function makeAuthority(): Promise<Authority> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const ca = await x509.X509CertificateGenerator.createSelfSigned(
     {
-      name: 'CN=Local test authority',
+      // Of its own: two authorities of one name fail in another way than a stranger does.
+      name: `CN=Local test authority ${randomBytes(4).toString('hex')}`,
       keys,
       signingAlgorithm: algorithm,
       serialNumber: randomBytes(8).toString('hex'),

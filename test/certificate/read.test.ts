@@ -49,6 +49,8 @@ describe('readCertificates', () => {
     ['a key in PEM', fixture('leaf/p-256.pkcs8.pem')],
     ['a key in DER', fixture('leaf/p-256.pkcs8.der')],
     ['an encrypted key in DER', fixture('keys/encrypted.pkcs8.der')],
+    ['a PKCS#12 file', Buffer.from('3005020103' + '3000', 'hex')],
+    ['a PKCS#7 file', Buffer.from('300b06092a864886f70d010702', 'hex')],
     ['a request', toPem('CERTIFICATE REQUEST', der)],
   ])('finds none in %s', (_, bytes) => {
     expect(read(bytes)).toEqual([]);

@@ -49,12 +49,13 @@ const shells: Readonly<Record<string, (line: string) => Promise<string[]>>> = {
     const script = `
       zmodload zsh/zpty
       zpty shell zsh -f -i
-      zpty -w shell 'PS1= PS2=; autoload -Uz compinit; compinit -u -D; source ${scriptOf('zsh')}'
+      zpty -w shell 'PS1= PS2= LISTMAX=10000; autoload -Uz compinit; compinit -u -D; source ${scriptOf('zsh')}'
       zpty -w shell 'compadd() { local -a hits; builtin compadd -O hits "$@"; print -rl -- "offer:"$^hits >> offers; builtin compadd "$@" }'
-      zpty -w shell 'cd ${folder}; rm -f offers; : > offers; print ready'
+      zpty -w shell 'probe() { zle complete-word; : > finished }; zle -N probe; bindkey "^T" probe'
+      zpty -w shell 'cd ${folder}; rm -f offers finished; : > offers; print ready'
       zpty -r -m shell out '*ready*ready*'
-      zpty -w -n shell "$1"$'\\t'
-      sleep 1
+      zpty -w -n shell "$1"$'\\x14'
+      repeat 500 { [[ -e ${folder}/finished ]] && break; sleep 0.02 }
       zpty -d shell
       cat ${folder}/offers`;
     const outcome = await runProgram(requirePart('zsh'), ['-f', '-c', script, 'zsh', line], { cwd: folder });

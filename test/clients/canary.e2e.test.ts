@@ -142,7 +142,10 @@ describe('no output ever shows a secret', () => {
       .map((path) => [`an answer such as ${path}`, () => ({ path })] as const),
     ['a key that is broken', () => ({ key: join(directory, 'broken.key') })],
     ['a key that is cut', () => ({ key: join(directory, 'cut.key') })],
-    ['a broken key in a variable', () => ({ key: 'env:KEY', env: { KEY: keyText.replace(/\n(.{30})/, '\n$1!') } })],
+    [
+      'a broken key in a variable',
+      () => ({ key: 'env:KEY', env: { KEY: keyText.replace(/\n(.{30})/, '\n$1!') } }),
+    ],
     ['a cut key from standard input', () => ({ key: '-', input: keyText.slice(0, 800) })],
     ["a key's text in place of its path", () => ({ key: keyText })],
     ["a key's text in place of a variable's name", () => ({ key: `env:${keyText}` })],

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { parseFaults } from '../../src/emulator/faults.ts';
 import type { ServiceError } from '../../src/emulator/service-error.ts';
@@ -123,6 +124,17 @@ describe('a fault', () => {
     const start = performance.now();
     await service.createSession({ leaf });
     expect(performance.now() - start).toBeGreaterThan(140);
+  });
+
+  test('outlasts a client that does not wait', async () => {
+    await using service = await TestService.start([authority], { faults: ['latency:100', 'reset:1'] });
+    const { hostname, port } = new URL(service.emulator.endpoint);
+    for (let round = 1; round <= 2; round++) {
+      const socket = connect(Number(port), hostname);
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n', () => setTimeout(() => socket.resetAndDestroy(), 20));
+      await expect.poll(() => service.log).toHaveLength(round);
+    }
+    expect((await service.createSession({ leaf })).status).toBe(201);
   });
 
   test('does not hold up the end', async () => {

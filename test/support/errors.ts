@@ -3,7 +3,7 @@ import { RolesAnywhereError } from '../../src/errors.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 
 /** What a call failed with, which must be a RolesAnywhereError. */
-export async function failure(call: () => unknown): Promise<RolesAnywhereError> {
+async function failure(call: () => unknown): Promise<RolesAnywhereError> {
   try {
     await call();
   } catch (error) {

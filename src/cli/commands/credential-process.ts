@@ -1,3 +1,6 @@
+import { createSession, prepareSession } from '../../aws/create-session.ts';
+import { formatProcessCredentials } from '../../credentials/process-json.ts';
+import { openIdentity } from '../../identity.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
 import { identityOptions } from '../identity-options.ts';
@@ -8,7 +11,7 @@ import { nameValues, wholeNumber } from '../values.ts';
 export async function run({ values }: Reading<'credential-process'>): Promise<void> {
   const reporter = stderrReporter(values.debug);
   const properties = values['instance-property'];
-  const { prepareSession, createSession } = await import('../../aws/create-session.ts');
+  const options = identityOptions(values, reporter);
   // First of all: a mistake on the command line shall show before any file is read or password asked for.
   const session = prepareSession(
     given({
@@ -30,13 +33,9 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
     reporter,
   });
 
-  const options = identityOptions(values, reporter);
-
-  const { openIdentity } = await import('../../identity.ts');
   const identity = await openIdentity(options);
   try {
     const { credentials } = await createSession(identity, session, connection);
-    const { formatProcessCredentials } = await import('../../credentials/process-json.ts');
     print(`${formatProcessCredentials(credentials)}\n`);
   } finally {
     await identity[Symbol.asyncDispose]();

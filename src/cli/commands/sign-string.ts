@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DerReader } from '../../encoding/der.ts';
+import { openSigner } from '../../identity.ts';
 import type { Signer } from '../../key/signer.ts';
 import type { Reading } from '../fast-path.ts';
 import { identityOptions } from '../identity-options.ts';
@@ -11,7 +12,6 @@ export async function run({ values }: Reading<'sign-string'>): Promise<void> {
   const digest = oneOf('digest', values.digest, ['SHA256', 'SHA384', 'SHA512']);
   const format = oneOf('format', values.format, ['json', 'text', 'bin']);
   const options = identityOptions(values, stderrReporter(values.debug));
-  const { openSigner } = await import('../../identity.ts');
   const signer = await openSigner(options);
   try {
     const signature = await signer.sign(fixedString(signer), digest);

@@ -134,9 +134,7 @@ function decodeEc(der: Uint8Array, source: string, outerCurve: string | undefine
     throw new RolesAnywhereError(
       'KEY_INVALID',
       `private key ${source} is an EC key that does not say on which curve`,
-      {
-        hint: 'put the EC PARAMETERS block that belongs to it in front of it',
-      },
+      { hint: 'put the EC PARAMETERS block that belongs to it in front of it' },
     );
   }
   const order = orders[curve];
@@ -166,9 +164,7 @@ export function readCurve(parameters: DerReader, source: string): string | undef
   throw new RolesAnywhereError(
     'KEY_UNSUPPORTED',
     `private key ${source} is an EC key with explicit parameters`,
-    {
-      hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE',
-    },
+    { hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE' },
   );
 }
 
