@@ -12,6 +12,8 @@ export type DerKind =
   | 'PKCS#12 file'
   | 'PKCS#7 file';
 
+/** What the type of a TPM key begins with (ASN.1 Specification for TPM 2.0 Key Files, section 3.1). */
+const tpmKeyTypes = '2.23.133.10.1.';
 const signedData = '1.2.840.113549.1.7.2';
 
 /** Tells what the first element is by its outermost structure; undefined when it is nothing that we know. */
@@ -43,9 +45,6 @@ export function derKind(bytes: Uint8Array): DerKind | undefined {
   }
 }
 
-/** TCG's arc 2.23.133.10.1, which the type of a TPM key begins with (ASN.1 Specification for TPM 2.0 Key Files). */
-const tpmKeyTypes = '2.23.133.10.1.';
-
 /** Whether there is a key in a file that only a TPM can use. */
 export function holdsTpmKey(bytes: Uint8Array): boolean {
   if (isDer(bytes)) return derKind(bytes) === 'TPM key';
@@ -55,6 +54,13 @@ export function holdsTpmKey(bytes: Uint8Array): boolean {
     if (!(error instanceof EncodingError)) throw error;
     return false;
   }
+}
+
+/** PFX (RFC 7292, section 4), told by its version; BER, as some write it, may leave the length in front of it open. */
+export function isPkcs12(bytes: Uint8Array): boolean {
+  const lengthOctets = (bytes[1] ?? 0) > 0x80 ? (bytes[1] ?? 0) & 0x7f : 0;
+  const version = bytes.subarray(2 + lengthOctets, 5 + lengthOctets);
+  return bytes[0] === tags.sequence && Buffer.compare(version, Buffer.of(tags.integer, 1, 3)) === 0;
 }
 
 /**

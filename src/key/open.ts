@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import { holdsTpmKey } from '../encoding/contents.ts';
+import { holdsTpmKey, isPkcs12 } from '../encoding/contents.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import type { Reporter } from '../reporter.ts';
 import type { PasswordProvider } from './password.ts';
@@ -37,15 +37,18 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
       return openTpmSigner({ ...inTpm(opening), key: { handle: reference.handle } });
     }
     default: {
-      const { sources, reporter } = opening;
+      const { sources, reporter, keyPassword } = opening;
       const source = await sources.read(reference, 'private key');
       // Who can read the file still has to reach the TPM: nothing to warn of.
       if (holdsTpmKey(source.bytes)) {
         const { openTpmSigner } = await import('./tpm/open.ts');
         return openTpmSigner({ ...inTpm(opening), key: source });
       }
-      const { openKeyFile } = await import('./file/open.ts');
-      const signer = openKeyFile(source);
+      const signer = isPkcs12(source.bytes)
+        ? await (
+            await import('./pkcs12/open.ts')
+          ).openPkcs12Key(source.name, await sources.openPkcs12(source, keyPassword), opening.certificates)
+        : await (await import('./file/open.ts')).openKeyFile(source, keyPassword);
       if (source.exposed) {
         reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
       }

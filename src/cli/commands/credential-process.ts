@@ -3,6 +3,7 @@ import { formatProcessCredentials } from '../../credentials/process-json.ts';
 import { openIdentity } from '../../identity.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
+import { identityOptions } from '../identity-options.ts';
 import { print, stderrReporter } from '../output.ts';
 import { nameValues, wholeNumber } from '../values.ts';
 
@@ -10,6 +11,8 @@ import { nameValues, wholeNumber } from '../values.ts';
 export async function run({ values }: Reading<'credential-process'>): Promise<void> {
   const reporter = stderrReporter(values.debug);
   const properties = values['instance-property'];
+  const timeoutSeconds = wholeNumber('timeout', values.timeout, 1);
+  const options = given({ ...identityOptions(values, reporter), timeoutSeconds });
   // First of all: a mistake on the command line shall show before any file is read or password asked for.
   const session = prepareSession(
     given({
@@ -23,7 +26,6 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
       instanceProperties: properties.length === 0 ? undefined : nameValues('instance-property', properties),
     }),
   );
-  const timeoutSeconds = wholeNumber('timeout', values.timeout, 1);
   const connection = given({
     proxy: values['no-proxy'] ? ('none' as const) : values['with-proxy'] ? ('required' as const) : undefined,
     caBundle: values['ca-bundle'],
@@ -32,15 +34,7 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
     reporter,
   });
 
-  const identity = await openIdentity(
-    given({
-      certificate: values.certificate,
-      privateKey: values['private-key'],
-      intermediates: values.intermediates,
-      timeoutSeconds,
-      reporter,
-    }),
-  );
+  const identity = await openIdentity(options);
   try {
     const { credentials } = await createSession(identity, session, connection);
     print(`${formatProcessCredentials(credentials)}\n`);

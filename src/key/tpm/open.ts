@@ -19,7 +19,7 @@ import type { TpmAccess } from './tpm.ts';
 export interface TpmSignerOptions {
   /** A file with a `TSS2 PRIVATE KEY`, PEM or DER, and what messages call it; or the handle of a key in the TPM. */
   readonly key: { readonly bytes: Uint8Array; readonly name: string } | { readonly handle: number };
-  /** Asked at the first signing, and only where the key may need a password. */
+  /** Asked at the first signing. */
   readonly password?: PasswordProvider | undefined;
   /** The password of the key that a key file's key was made under, or of that key's hierarchy. */
   readonly parentPassword?: PasswordProvider | undefined;
@@ -53,7 +53,6 @@ export async function openTpmSigner(options: TpmSignerOptions): Promise<Signer> 
   const { name } = key;
   const file = readTpmKeyFile(key.bytes, name);
   const checked = checkKey(file.area, name);
-  // A password that is given is used whatever the file says: tpm2_encodeobject writes emptyAuth the wrong way round.
   if (password === undefined && !file.hasEmptyAuth) {
     // Trying the empty password would count towards the lock-out.
     throw new RolesAnywhereError('PASSWORD_REQUIRED', `the TPM key ${name} needs a password`, {

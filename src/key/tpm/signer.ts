@@ -38,6 +38,11 @@ export class TpmSigner implements Signer {
   readonly #key: TpmKey;
   /** The end of the signing under way: the next one waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
+  /**
+   * A password that is given is used whatever the file says: tpm2_encodeobject 5.4 writes emptyAuth the wrong way
+   * round. Nobody is asked for one before the TPM refused the empty one.
+   */
+  #usesPassword: boolean;
   /** The TPM refused the password. It is not tried again: some tries more would lock the TPM. */
   #refused: RolesAnywhereError | undefined;
 
@@ -45,6 +50,9 @@ export class TpmSigner implements Signer {
     this.#key = key;
     this.keyType = key.area.type === 'rsa' ? 'rsa' : 'ec';
     this.publicKey = key.publicKey.export({ format: 'der', type: 'spki' });
+    const { password, place } = key;
+    const isSaidToBeLocked = 'hasEmptyAuth' in place && !place.hasEmptyAuth;
+    this.#usesPassword = password !== undefined && (password.isLastResort !== true || isSaidToBeLocked);
   }
 
   sign(message: Uint8Array, digest: Digest = 'SHA256'): Promise<Uint8Array> {
@@ -60,30 +68,36 @@ export class TpmSigner implements Signer {
 
   async #sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
     const { access, closing, name, area, place, publicKey } = this.#key;
-    if (closing.signal.aborted)
-      throw new RolesAnywhereError('SIGNING_FAILED', `the TPM key ${name} is closed`);
-    if (this.#refused !== undefined) throw this.#refused;
     const prepared = prepareDigest(area, name, message, digest);
-    const password = await readPassword(this.#key.password, `TPM key ${name}`);
-    const parentPassword =
-      'handle' in place
-        ? new Uint8Array()
-        : await readPassword(this.#key.parentPassword, `the parent of TPM key ${name}`);
-    try {
-      const signature = await withTpm(access, (tpm) =>
-        this.#signWith(tpm, message, prepared, password, parentPassword),
+    for (;;) {
+      if (closing.signal.aborted)
+        throw new RolesAnywhereError('SIGNING_FAILED', `the TPM key ${name} is closed`);
+      if (this.#refused !== undefined) throw this.#refused;
+      const password = await readPassword(
+        this.#usesPassword ? this.#key.password : undefined,
+        `TPM key ${name}`,
       );
-      if (!verify(digest, message, publicKey, signature)) {
+      const parentPassword = await readPassword(
+        'handle' in place ? undefined : this.#key.parentPassword,
+        `the parent of TPM key ${name}`,
+      );
+      try {
+        const signature = await withTpm(access, (tpm) =>
+          this.#signWith(tpm, message, prepared, password, parentPassword),
+        );
+        if (verify(digest, message, publicKey, signature)) return signature;
         throw new RolesAnywhereError('SIGNING_FAILED', `the signature that TPM key ${name} made is wrong`, {
           hint: 'the key at this handle may have been replaced by another one meanwhile',
         });
+      } catch (error) {
+        if (this.#usesPassword || this.#key.password === undefined || !isLocked(error)) {
+          throw this.#explain(error, password, parentPassword);
+        }
+        this.#usesPassword = true;
+      } finally {
+        password.fill(0);
+        parentPassword.fill(0);
       }
-      return signature;
-    } catch (error) {
-      throw this.#explain(error, password, parentPassword);
-    } finally {
-      password.fill(0);
-      parentPassword.fill(0);
     }
   }
 
@@ -131,32 +145,20 @@ export class TpmSigner implements Signer {
     const { name, place } = this.#key;
     const what = `cannot sign with TPM key ${name}`;
     if (!(error instanceof TpmRefusal)) return describeFailure(error, 'SIGNING_FAILED', what);
-    const isForKey = error.command === 'TPM2_Sign';
-    if (error.isWrongPassword) {
-      const whose =
-        isForKey || 'handle' in place
-          ? `the TPM key ${name}`
-          : `the parent of TPM key ${name}, ${nameParent(place)}`;
-      const option = isForKey ? '--key-password-from' : '--tpm-parent-password-from';
-      const isGiven = (isForKey ? password : parentPassword).length > 0;
-      this.#refused = isGiven
-        ? new RolesAnywhereError('PASSWORD_WRONG', `the password of ${whose} is wrong`, {
-            hint:
-              'hasEmptyAuth' in place && place.hasEmptyAuth && isForKey
-                ? 'the file says that it has none: try without'
-                : 'it was tried once: a TPM locks itself after some wrong ones',
-            cause: error,
-          })
-        : new RolesAnywhereError('PASSWORD_REQUIRED', `${whose} needs a password`, {
-            hint: `say where it is with ${option}`,
-            cause: error,
-          });
-      return this.#refused;
+    const parent = error.command !== 'TPM2_Sign' && 'parent' in place ? nameParent(place) : undefined;
+    if (error.isWrongPassword && parent !== undefined) {
+      const whose = `the parent of TPM key ${name}, ${parent}`;
+      return (this.#refused = wrongPassword(error, whose, '--tpm-parent-password-from', parentPassword));
     }
-    if (error.command === 'TPM2_Load' && error.code.name === 'INTEGRITY' && 'parent' in place) {
+    if (error.isWrongPassword) {
+      const isNeedless = 'hasEmptyAuth' in place && place.hasEmptyAuth;
+      const whose = `the TPM key ${name}`;
+      return (this.#refused = wrongPassword(error, whose, '--key-password-from', password, isNeedless));
+    }
+    if (error.command === 'TPM2_Load' && error.code.name === 'INTEGRITY') {
       return new RolesAnywhereError(
         'KEY_INVALID',
-        `${what}: it does not belong to ${nameParent(place)} of this TPM`,
+        `${what}: it does not belong to ${parent ?? 'its parent'}, as it is in this TPM`,
         {
           hint: 'it was made by another TPM or under another parent, or the TPM was cleared since, or the file is damaged',
           cause: error,
@@ -165,6 +167,28 @@ export class TpmSigner implements Signer {
     }
     return describeFailure(error, 'SIGNING_FAILED', what);
   }
+}
+
+function wrongPassword(
+  cause: TpmRefusal,
+  whose: string,
+  option: string,
+  password: Uint8Array,
+  isNeedless = false,
+): RolesAnywhereError {
+  if (password.length === 0) {
+    const hint = `say where it is with ${option}`;
+    return new RolesAnywhereError('PASSWORD_REQUIRED', `${whose} needs a password`, { hint, cause });
+  }
+  const hint = isNeedless
+    ? 'the file says that it has none: try without'
+    : 'it was tried once: a TPM locks itself after some wrong ones';
+  return new RolesAnywhereError('PASSWORD_WRONG', `the password of ${whose} is wrong`, { hint, cause });
+}
+
+/** The key has a password, and it was not that one. */
+function isLocked(error: unknown): boolean {
+  return error instanceof TpmRefusal && error.isWrongPassword && error.command === 'TPM2_Sign';
 }
 
 /** @returns a copy, to be wiped, without zero bytes at the end: a TPM cuts these off (Part 1, section 19.6.4.3) */
