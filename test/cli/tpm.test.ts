@@ -182,6 +182,82 @@ describe('a session by a key in a TPM', () => {
   }, 120_000);
 });
 
+describe('passwords', () => {
+  it('of key and parent come from where the options say', async () => {
+    await writeFile(file('key.password'), 'key password\n', { mode: 0o600 });
+    await tpm.tpm2(
+      'createprimary',
+      '-Q',
+      '-C',
+      'o',
+      '-G',
+      'ecc',
+      '-p',
+      'parent password',
+      '-c',
+      'parent.ctx',
+    );
+    await tpm.tpm2('evictcontrol', '-Q', '-C', 'o', '-c', 'parent.ctx', '0x81000001');
+    const parent = ['-pkeyopt', 'parent:0x81000001', '-pkeyopt', 'parent-auth:parent password'];
+    const key = ['-algorithm', 'EC', '-pkeyopt', 'group:P-256', '-pkeyopt', 'user-auth:key password'];
+    await tpm.openssl('genpkey', '-provider', 'tpm2', ...key, ...parent, '-out', 'locked.pem');
+    const sign = (...more: string[]): Promise<Outcome> =>
+      run(['sign-string', '--private-key', file('locked.pem'), ...more], {
+        env: { TPM_DEVICE: tpm.socket, PARENT: 'parent password', WRONG: 'another password' },
+      });
+    const fromParent = ['--tpm-parent-password-from', 'env:PARENT'];
+    const fromKey = ['--key-password-from', `file:${file('key.password')}`];
+    expect(await sign(...fromKey, ...fromParent)).toMatchObject({ code: 0, stderr: '' });
+
+    const refused = async (...more: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await sign(...more);
+      expect([code, stdout]).toEqual([3, '']);
+      expect(stderr).not.toMatch(/(key|parent|another) password/);
+      return stderr;
+    };
+    expect(await refused('--key-password-from', 'env:WRONG', ...fromParent)).toMatch(
+      /password of .*locked.pem is wrong/,
+    );
+    expect(await refused(...fromKey, '--tpm-parent-password-from', 'env:WRONG')).toMatch(
+      /parent .* is wrong/,
+    );
+    expect(await refused(...fromKey)).toMatch(/--tpm-parent-password-from/);
+    // Nobody is there to be asked.
+    expect(await refused(...fromParent)).toMatch(/--key-password-from/);
+  });
+
+  it('that both are to come from one stream are refused', async () => {
+    const both = ['--key-password-from', 'stdin', '--tpm-parent-password-from', 'stdin'];
+    const { code, stderr } = await session('ec.crt', file('ec.pem'), { more: both });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--tpm-parent-password-from') as string]);
+  });
+});
+
+describe('the guide', () => {
+  it('shows commands that work', async () => {
+    const guide = await readFile(new URL('../../docs/keys/tpm.md', import.meta.url), 'utf8');
+    const commands = [...guide.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, text = '']) => text);
+    expect(commands.length).toBeGreaterThan(4);
+    await using fresh = await startSwtpm();
+    // Without a resource manager each tool leaves its objects behind.
+    const tidy = `for tool in createprimary create load evictcontrol; do
+      eval "tpm2_$tool() { command tpm2_$tool \\"\\$@\\" && command tpm2_flushcontext --transient-object; }"
+    done`;
+    await fresh.shell([tidy, ...commands].join('\n'));
+    for (const [key, ...more] of [
+      ['tpm.pem'],
+      ['tpm-locked.pem', '--key-password-from', `file:${join(fresh.directory, 'tpm.password')}`],
+      ['child.pem', '--tpm-parent-password-from', `file:${join(fresh.directory, 'tpm.password')}`],
+      ['handle:0x81000101'],
+    ] as const) {
+      const path = key.startsWith('handle:') ? key : join(fresh.directory, key);
+      const words_ = ['sign-string', '--private-key', path, ...more];
+      expect(await run(words_, { env: { TPM_DEVICE: fresh.socket } })).toMatchObject({ code: 0, stderr: '' });
+    }
+    expect(await fresh.leftovers()).toEqual([]);
+  });
+});
+
 describe('without what it needs', () => {
   it.each([
     ['a key file without --certificate', () => file('ec.pem')],

@@ -18,6 +18,8 @@ export interface Swtpm extends AsyncDisposable {
   tpm2(tool: string, ...words: string[]): Promise<string>;
   /** Runs OpenSSL, whose TPM provider (`-provider tpm2`) finds this TPM. */
   openssl(...words: string[]): Promise<string>;
+  /** Runs a script of the shell, which finds this TPM in every tool. */
+  shell(script: string): Promise<string>;
   /** Transient objects and sessions that are loaded now. */
   leftovers(): Promise<string[]>;
   /** Makes a key below a new storage key and persistent: the words of `tpm2_create`. */
@@ -69,6 +71,7 @@ export const startSwtpm = async (): Promise<Swtpm> => {
     socket,
     tpm2,
     openssl: (...words) => run(openssl, words),
+    shell: (script) => run(requirePart('bash'), ['--norc', '-e', '-c', script]),
     leftovers: async () => {
       const lists: string[] = [];
       for (const kind of ['transient', 'loaded-session', 'saved-session']) {

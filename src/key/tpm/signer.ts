@@ -75,7 +75,7 @@ export class TpmSigner implements Signer {
       if (this.#refused !== undefined) throw this.#refused;
       const password = await readPassword(
         this.#usesPassword ? this.#key.password : undefined,
-        `TPM key ${name}`,
+        `the TPM key ${name}`,
       );
       const parentPassword = await readPassword(
         'handle' in place ? undefined : this.#key.parentPassword,

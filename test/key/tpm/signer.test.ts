@@ -211,6 +211,56 @@ describe('passwords', () => {
     expect(await codeOf(needless.sign(message))).toBe('PASSWORD_WRONG');
   });
 
+  describe('of a person who is there just in case', () => {
+    const person = (text: string) => {
+      const asked: string[] = [];
+      const answer = (what: string) => {
+        asked.push(what);
+        return Promise.resolve(new Secret(Buffer.from(text)));
+      };
+      return { asked, password: Object.assign(answer, { isLastResort: true }) };
+    };
+
+    it('are not asked for where the empty one does', async () => {
+      const tpm = await start();
+      const { asked, password: provider } = person('x');
+      for (const key of [keyFile(owner, true), { handle: persistentHandle }]) {
+        await using signer = await open(tpm, { key, password: provider });
+        await expect(signer.sign(message)).resolves.toHaveLength(256);
+      }
+      expect(asked).toEqual([]);
+    });
+
+    it('are asked for at once where the file says that there is one', async () => {
+      const tpm = await start({ password });
+      const { asked, password: provider } = person(password);
+      await using signer = await open(tpm, { key: keyFile(owner, false), password: provider });
+      await expect(signer.sign(message)).resolves.toHaveLength(256);
+      expect(asked).toEqual(['the TPM key tpm.pem']);
+      expect(count(tpm, 'sign')).toBe(1);
+    });
+
+    it('are asked for after the TPM refused the empty one, and it is not tried again', async () => {
+      const tpm = await start({ password });
+      const { password: provider } = person(password);
+      for (const key of [keyFile(owner, true), { handle: persistentHandle }]) {
+        await using signer = await open(tpm, { key, password: provider });
+        const before = count(tpm, 'sign');
+        await expect(signer.sign(message)).resolves.toHaveLength(256);
+        await expect(signer.sign(message)).resolves.toHaveLength(256);
+        expect(count(tpm, 'sign') - before).toBe(3);
+      }
+    });
+
+    it('are tried once when they are wrong', async () => {
+      const tpm = await start({ password });
+      await using signer = await open(tpm, { password: person('wrong').password });
+      expect(await codeOf(signer.sign(message))).toBe('PASSWORD_WRONG');
+      expect(await codeOf(signer.sign(message))).toBe('PASSWORD_WRONG');
+      expect(count(tpm, 'sign')).toBe(2);
+    });
+  });
+
   it('are left as they were: their owner may need them again', async () => {
     const tpm = await start({ password });
     const secret = Buffer.from(password);
