@@ -15,7 +15,7 @@ export const algorithms = {
 } as const;
 
 /** Names for messages: every algorithm that a key's type, scheme or hash may be. */
-export const algorithmNames: Readonly<Record<number, string>> = {
+const algorithmNames: Readonly<Record<number, string>> = {
   0x0001: 'RSA',
   0x0004: 'SHA-1',
   0x0008: 'KEYEDHASH',

@@ -59,6 +59,8 @@ const nonceBytes = 32;
 export class HmacSession {
   readonly handle: number;
   readonly #key: Uint8Array;
+  /** All that is to be wiped. */
+  readonly #secrets: Uint8Array[];
   readonly #encrypts: boolean;
   #nonceCaller: Uint8Array;
   #nonceTpm: Uint8Array;
@@ -79,6 +81,7 @@ export class HmacSession {
       session.salt.length === 0
         ? session.salt
         : kdfA(session.salt, 'ATH', session.nonceTpm, session.nonceCaller, 256);
+    this.#secrets = [this.#key];
   }
 
   /**
@@ -88,6 +91,7 @@ export class HmacSession {
    */
   authorize(authValue: Uint8Array): Authorization {
     const key = join(this.#key, authValue);
+    this.#secrets.push(key);
     return {
       seal: (command) => {
         this.#nonceCaller = randomBytes(nonceBytes);
@@ -130,9 +134,9 @@ export class HmacSession {
     };
   }
 
-  /** Wipes the session's key. */
+  /** Wipes the session's keys, which hold passwords. */
   dispose(): void {
-    this.#key.fill(0);
+    for (const secret of this.#secrets) secret.fill(0);
   }
 
   /** authHMAC (Part 1, section 19.6.5). */

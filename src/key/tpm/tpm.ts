@@ -39,21 +39,25 @@ const flushSeconds = 2;
 export async function withTpm<T>(access: TpmAccess, use: (tpm: CommandRunner) => Promise<T>): Promise<T> {
   const { timeoutSeconds, reporter } = access;
   const limits = new Limits(access);
-  const patienceEnds = Date.now() + Math.min(timeoutSeconds, memoryPatienceSeconds) * 1000;
+  const patienceEnds = Date.now() + Math.min(timeoutSeconds / 2, memoryPatienceSeconds) * 1000;
   try {
     for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
       const tpm = new Tpm(await openDevice(limits.soft, access.device), limits, reporter);
+      let refusal: TpmRefusal;
       try {
         return await use(tpm);
       } catch (error) {
         const mayBeginAgain = error instanceof TpmRefusal && error.code.advice === 'begin again';
         if (!mayBeginAgain || Date.now() > patienceEnds) throw error;
-        reporter.debug(`${error.message}; beginning again`);
+        refusal = error;
       } finally {
         await tpm.close();
       }
+      reporter.debug(`${refusal.message}; beginning again`);
       // Programs that collided must not collide again.
-      await pause(wait + Math.random() * wait, limits.soft);
+      await pause(wait + Math.random() * wait, limits.soft).catch(() => {
+        throw refusal;
+      });
     }
   } finally {
     limits.release();
@@ -170,7 +174,9 @@ class Tpm implements CommandRunner {
   ): Promise<Uint8Array> {
     for (let wait = 10; ; wait = Math.min(wait * 2, 500)) {
       limits.soft.throwIfAborted();
+      const started = performance.now();
       const response = await this.#transact(request, limits.hard);
+      this.#reporter.debug(`${name} took ${Math.round(performance.now() - started)} ms`);
       const header = new TpmReader(response);
       header.bytes(6);
       const code = readResponseCode(header.uint32());

@@ -83,6 +83,8 @@ export interface FakeTpmOptions {
 export interface FakeTpm extends TpmServer {
   /** Each command that came, but for the one that every connection begins with. */
   readonly commands: CommandName[];
+  /** The connection that each of them came over. */
+  readonly connections: number[];
   /** All bytes of all commands and responses, as somebody on the bus sees them. */
   readonly bus: Buffer[];
   /** Objects and sessions that are loaded now. */
@@ -98,6 +100,7 @@ interface Session {
 export async function startFakeTpm(options: FakeTpmOptions = {}): Promise<FakeTpm> {
   const area = options.area ?? signingArea;
   const commands: CommandName[] = [];
+  const connections: number[] = [];
   const bus: Buffer[] = [];
   const loaded = new Set<number>();
   const sessions = new Map<number, Session>();
@@ -260,15 +263,18 @@ export async function startFakeTpm(options: FakeTpmOptions = {}): Promise<FakeTp
     }
   }
 
-  const server = await serveTpm(async (bytes) => {
+  const server = await serveTpm(async (bytes, connection) => {
     const code = bytes.readUInt32BE(6);
     const name = (Object.keys(codes) as CommandName[]).find((known) => codes[known] === code);
     if (name === undefined) return response(0x143);
-    if (name !== 'getTestResult') commands.push(name);
+    if (name !== 'getTestResult') {
+      commands.push(name);
+      connections.push(connection);
+    }
     bus.push(bytes);
     const reaction = (await options.fault?.(name, bytes, () => handle(code, bytes))) ?? handle(code, bytes);
     if (typeof reaction !== 'string') bus.push(Buffer.from(reaction));
     return reaction;
   });
-  return Object.assign(server, { commands, bus, loaded });
+  return Object.assign(server, { commands, connections, bus, loaded });
 }
