@@ -11,7 +11,7 @@ import { run } from '../support/command.ts';
 import type { Outcome } from '../support/command.ts';
 import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
-import { makePki } from '../support/openssl-pki.ts';
+import { makeAuthority } from '../support/pki.ts';
 import { startSwtpm } from '../support/swtpm.ts';
 import type { Swtpm } from '../support/swtpm.ts';
 import { requirePart } from '../support/system-parts.ts';
@@ -24,8 +24,10 @@ const file = (name: string): string => join(tpm.directory, name);
 
 beforeAll(async () => {
   tpm = await startSwtpm();
-  const pki = await makePki(tpm.directory);
-  emulator = await startEmulatorProcess(['--trust-anchor', pki.ca]);
+  const authority = makeAuthority();
+  await writeFile(file('ca.pem'), authority.certificatePem);
+  await writeFile(file('ca.key'), authority.privateKeyPem, { mode: 0o600 });
+  emulator = await startEmulatorProcess(['--trust-anchor', file('ca.pem')]);
   await writeFile(
     file('extensions'),
     'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n',
@@ -34,29 +36,11 @@ beforeAll(async () => {
   /** A certificate for a key that is in the TPM: the request is signed in there. */
   const certify = async (name: string, key: string): Promise<void> => {
     const providers = ['-provider', 'tpm2', '-provider', 'default', '-propquery', '?provider=tpm2'];
-    const request = [
-      '-new',
-      '-config',
-      '/dev/null',
-      '-subj',
-      `/CN=${name}`,
-      '-key',
-      key,
-      '-out',
-      `${name}.csr`,
-    ];
-    await tpm.openssl('req', ...providers, ...request);
-    const authority = [
-      '-CA',
-      pki.ca,
-      '-CAkey',
-      join(tpm.directory, 'ca.key'),
-      '-CAcreateserial',
-      '-days',
-      '1',
-    ];
+    const request = ['-new', '-config', '/dev/null', '-subj', `/CN=${name}`, '-key', key];
+    await tpm.openssl('req', ...providers, ...request, '-out', `${name}.csr`);
+    const issuer = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '1'];
     const leaf = ['-req', '-in', `${name}.csr`, '-extfile', 'extensions', '-out', `${name}.crt`];
-    await tpm.openssl('x509', ...authority, ...leaf);
+    await tpm.openssl('x509', ...issuer, ...leaf);
   };
   const ec = ['-algorithm', 'EC', '-pkeyopt', 'group:P-256'];
   await tpm.openssl('genpkey', '-provider', 'tpm2', ...ec, '-out', 'ec.pem');
