@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 // clients and real system parts, which its global set-up installs.
 export default defineConfig({
   test: {
+    reporters: ['default', 'json'],
+    // .ci/run takes its last line from here.
+    outputFile: { json: '.cache/test-results.json' },
     projects: [
       {
         test: {

@@ -1,0 +1,218 @@
+import { RolesAnywhereError } from '../errors.ts';
+import { type Reporter, silent } from '../reporter.ts';
+import { type Answer, exchange } from '../runtime/transport.ts';
+import { explainFailure } from './failures.ts';
+import { hostOf, isLoopback, proxyFor, type ProxyMode } from './proxy.ts';
+import { backoff, isThrottling, pause, retryAfter } from './retry.ts';
+import { describe, readServiceError, serviceRefused, type ServiceErrorDetails } from './service-error.ts';
+import { authoritiesWithSystem, configuredAuthorities } from './trust.ts';
+
+/** How to reach a service. Everything has a default. */
+export interface ConnectionOptions {
+  /** `environment`: HTTPS_PROXY, HTTP_PROXY and NO_PROXY count; `required`: one must be set; `none`: direct. */
+  readonly proxy?: ProxyMode;
+  /** A file of PEM certificates to trust instead of all others; before AWS_CA_BUNDLE. */
+  readonly caBundle?: string;
+  /** False takes any certificate, and warns. */
+  readonly verifyTls?: boolean;
+  /** Seconds for the whole operation, retries included; 60 by default. */
+  readonly timeoutSeconds?: number;
+  readonly reporter?: Reporter;
+  readonly now?: () => Date;
+  /** Waits between retries; rejects when the signal aborts. For tests. */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** From 0 to 1; for tests. */
+  readonly random?: () => number;
+}
+
+export interface SignedRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface Operation {
+  /** The service's name as people know it, for messages. */
+  readonly service: string;
+  readonly url: URL;
+  /** Makes the request as of a time. */
+  readonly sign: (now: Date) => Promise<SignedRequest>;
+}
+
+export interface Reply {
+  readonly answer: Answer;
+  /** The time now by the corrected clock. */
+  readonly now: Date;
+}
+
+const maxAttempts = 5;
+const connectTimeout = 10_000;
+const answerTimeout = 20_000;
+const maxAnswerBytes = 1024 * 1024;
+/** A signature is good for five minutes; within two it is used again, since a key may ask for a PIN each time. */
+const signatureLifetime = 120_000;
+/** The service tolerates five minutes; its Date and our reading of it are a little apart. */
+const toleratedSkew = 240_000;
+
+/**
+ * Signs and sends a request, again where that can help: after 429, 5xx, throttling and failed connections with
+ * exponential backoff and full jitter, once with a corrected clock, once with the system's authorities.
+ *
+ * @returns the first 2xx answer
+ * @throws RolesAnywhereError SERVICE_REFUSED (the cause is a ServiceErrorDetails), SERVICE_UNREACHABLE, SERVICE_FAILED,
+ *   SERVICE_TIMEOUT, TLS_UNTRUSTED, PROXY_FAILED, FILE_UNREADABLE, INVALID_ARGUMENT, and what `sign` throws
+ */
+export async function call(operation: Operation, options: ConnectionOptions = {}): Promise<Reply> {
+  const { service, url } = operation;
+  const {
+    reporter = silent,
+    verifyTls = true,
+    timeoutSeconds = 60,
+    sleep = pause,
+    random = Math.random,
+  } = options;
+  const clock = options.now ?? (() => new Date());
+  const proxy = proxyFor(url, options.proxy ?? 'environment');
+  let ca = url.protocol === 'https:' && verifyTls ? await configuredAuthorities(options.caBundle) : undefined;
+  let mayAskSystem = ca === undefined;
+  warnIfExposed(url, verifyTls, reporter);
+
+  let skew = 0;
+  const now = (): Date => new Date(clock().getTime() + skew);
+  let signedAt = now();
+  let request = await operation.sign(signedAt);
+
+  // From here on: what comes before may have waited for a person at a PIN prompt.
+  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  let attempt = 1;
+  for (;;) {
+    if (now().getTime() - signedAt.getTime() > signatureLifetime) {
+      signedAt = now();
+      request = await operation.sign(signedAt);
+    }
+    reporter.debug(
+      `${request.method} ${url.href}, attempt ${attempt}${proxy === undefined ? '' : ` through ${proxy.host}`}`,
+    );
+    const started = performance.now();
+    let problem: RolesAnywhereError;
+    let wait = 0;
+    try {
+      const answer = await exchange({
+        ...request,
+        ca,
+        verifyTls,
+        proxy,
+        connectTimeout,
+        answerTimeout,
+        maxAnswerBytes,
+        signal,
+      });
+      reporter.debug(`status ${answer.status} after ${Math.round(performance.now() - started)} ms`);
+      if (answer.status >= 200 && answer.status < 300) {
+        if (skew !== 0) warnOfClock(skew, reporter);
+        return { answer, now: now() };
+      }
+      const details = readServiceError(answer);
+      const correction = skew === 0 ? clockCorrection(answer, details, now()) : 0;
+      if (correction !== 0) {
+        reporter.debug(
+          `the service's clock is ${Math.round(correction / 1000)} s from ours: signing again with its time`,
+        );
+        skew = correction;
+        signedAt = now();
+        request = await operation.sign(signedAt);
+        continue;
+      }
+      problem = rejected(service, details, proxy);
+      if (problem.code !== 'SERVICE_FAILED' || answer.status < 400) throw problem;
+      wait = retryAfter(answer.headers['retry-after'], now());
+    } catch (cause) {
+      if (cause instanceof RolesAnywhereError) throw cause;
+      if (signal.aborted) throw outOfTime(service, timeoutSeconds);
+      const failure = explainFailure(cause, url, proxy);
+      reporter.debug(`${failure.error.message}, after ${Math.round(performance.now() - started)} ms`);
+      if (failure.unknownAuthority && mayAskSystem) {
+        mayAskSystem = false;
+        ca = await authoritiesWithSystem();
+        if (ca !== undefined) continue;
+      }
+      if (!failure.retry) throw failure.error;
+      problem = failure.error;
+    }
+    if (attempt >= maxAttempts) throw problem;
+    attempt += 1;
+    await sleep(Math.max(wait, backoff(attempt, random())), signal).catch(() => {
+      throw outOfTime(service, timeoutSeconds, problem);
+    });
+  }
+}
+
+/** What an answer that is neither 2xx nor a matter of the clock means. */
+function rejected(service: string, details: ServiceErrorDetails, proxy: URL | undefined): RolesAnywhereError {
+  const { status, code } = details;
+  if (status === 407) {
+    return new RolesAnywhereError('PROXY_FAILED', `the proxy ${proxy?.host ?? ''} refused with status 407`, {
+      hint: "the proxy wants a user name and password: put them into the proxy's URL, percent-encoded",
+    });
+  }
+  if (status < 400) {
+    return new RolesAnywhereError(
+      'SERVICE_FAILED',
+      `${service} redirects, which the service never does: status ${status}`,
+      {
+        hint: 'this may not be the AWS service: check --endpoint and proxies',
+        cause: details,
+      },
+    );
+  }
+  if (status === 429 || status >= 500 || isThrottling(code)) {
+    return new RolesAnywhereError('SERVICE_FAILED', `${service} failed: ${describe(details)}`, {
+      cause: details,
+    });
+  }
+  return serviceRefused(service, details);
+}
+
+/**
+ * How far our clock is behind the service's, in milliseconds, where that is why a request was refused; otherwise 0.
+ * The codes cannot tell (Roles Anywhere says AccessDeniedException, "Invalid signature"), but the Date header can: the
+ * service looks at the signature's time before anything that it would refuse with these statuses.
+ */
+function clockCorrection(answer: Answer, { status, code }: ServiceErrorDetails, now: Date): number {
+  if (![400, 401, 403].includes(status) || code === 'ValidationException') return 0;
+  const skew = Date.parse(answer.headers['date'] ?? '') - now.getTime();
+  return Math.abs(skew) > toleratedSkew ? skew : 0;
+}
+
+function warnOfClock(skew: number, reporter: Reporter): void {
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  const distance =
+    seconds < 7200 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`;
+  reporter.warn(
+    `this machine's clock is ${distance} ${skew > 0 ? 'behind' : 'ahead of'} the service's`,
+    'set the clock (NTP): other clients will be refused',
+  );
+}
+
+function warnIfExposed(url: URL, verifyTls: boolean, reporter: Reporter): void {
+  if (url.protocol === 'http:' && !isLoopback(hostOf(url))) {
+    reporter.warn(
+      `${url.host} is asked without TLS: everybody on the way can read the credentials`,
+      'use an https endpoint',
+    );
+  } else if (url.protocol === 'https:' && !verifyTls) {
+    reporter.warn(
+      `the certificate of ${url.host} is not verified: anybody on the way can read the credentials`,
+      'name the authority with --ca-bundle instead of --no-verify-ssl',
+    );
+  }
+}
+
+function outOfTime(service: string, seconds: number, last?: RolesAnywhereError): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'SERVICE_TIMEOUT',
+    `${service} gave no answer within ${seconds} seconds${last === undefined ? '' : `; at last: ${last.message}`}`,
+    { hint: last?.hint ?? 'check the network and proxies, or give more time with --timeout' },
+  );
+}

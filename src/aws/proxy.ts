@@ -1,0 +1,100 @@
+import { BlockList, isIP } from 'node:net';
+import { RolesAnywhereError } from '../errors.ts';
+import { env } from '../runtime/env.ts';
+
+export type ProxyMode = 'environment' | 'required' | 'none';
+
+/**
+ * The proxy for a URL, as the environment says: HTTPS_PROXY for https, HTTP_PROXY for http, NO_PROXY's hosts direct.
+ * The rules are those of Go's httpproxy, which the old helper follows: the upper-case name counts before the
+ * lower-case one; loopback goes direct; HTTP_PROXY in a CGI process is the client's header, not ours.
+ *
+ * `required` means that the user said so on the command line: a proxy must then be set, and even loopback goes
+ * through it unless NO_PROXY says otherwise.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function proxyFor(url: URL, mode: ProxyMode): URL | undefined {
+  if (mode === 'none') return undefined;
+  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const value = proxyVariable(name);
+  if (value === undefined) {
+    if (mode === 'environment') return undefined;
+    throw new RolesAnywhereError('INVALID_ARGUMENT', `--with-proxy needs a proxy, but ${name} is not set`, {
+      hint: `set ${name}=http://host:port`,
+    });
+  }
+  if (mode === 'environment' && isLoopback(hostOf(url))) return undefined;
+  if (bypasses(url, env('NO_PROXY') ?? env('no_proxy') ?? '')) return undefined;
+  return parseProxy(name, value);
+}
+
+/** Whether a host, as in a URL but without brackets, is this machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** The host without the brackets of an IPv6 address. */
+export function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/gu, '');
+}
+
+function proxyVariable(name: 'HTTPS_PROXY' | 'HTTP_PROXY'): string | undefined {
+  // A web server hands a request's `Proxy` header to a CGI program as HTTP_PROXY (httpoxy, CVE-2016-5385).
+  const upper = name === 'HTTP_PROXY' && env('REQUEST_METHOD') !== undefined ? undefined : env(name);
+  return upper ?? env(name.toLowerCase());
+}
+
+function parseProxy(name: string, value: string): URL {
+  // Never the value itself in a message: it may hold a password.
+  const fail = (problem: string): never => {
+    throw new RolesAnywhereError('INVALID_ARGUMENT', `${name} ${problem}`, {
+      hint: 'a proxy looks like http://host:port or http://user:password@host:port',
+    });
+  };
+  const text = value.trim();
+  const full = text.includes('://') ? text : `http://${text}`;
+  if (!URL.canParse(full)) return fail('is not a URL');
+  const proxy = new URL(full);
+  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') {
+    return fail(`has the scheme ${proxy.protocol.slice(0, -1)}, but only http and https proxies can be used`);
+  }
+  try {
+    decodeURIComponent(proxy.username + proxy.password);
+  } catch {
+    return fail('has a user name or password that is not percent-encoded');
+  }
+  return proxy;
+}
+
+/** NO_PROXY: `*`, hosts and domains, addresses, networks, each with a port or without, separated by commas. */
+function bypasses(url: URL, list: string): boolean {
+  const host = hostOf(url).toLowerCase();
+  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
+  return list
+    .split(/[\s,]+/u)
+    .filter((entry) => entry !== '')
+    .some((entry) => matches(entry.toLowerCase(), host, port));
+}
+
+function matches(entry: string, host: string, port: string): boolean {
+  if (entry === '*') return true;
+  const network = /^([\d.a-f:]+)\/(\d{1,3})$/u.exec(entry);
+  if (network !== null) return contains(network[1] ?? '', Number(network[2]), host);
+  // host, host:port, [address]:port; a bare IPv6 address has more than one colon and no port.
+  const [, bracketed, plain, entryPort] = /^(?:\[(.+)\]|([^:]*|.*:.*:.*?))(?::(\d+))?$/u.exec(entry) ?? [];
+  if (entryPort !== undefined && entryPort !== port) return false;
+  const name = (bracketed ?? plain ?? '').replace(/^\*\./u, '.');
+  if (name === '') return false;
+  if (isIP(name) !== 0) return contains(name, isIP(name) === 4 ? 32 : 128, host);
+  if (isIP(host) !== 0) return false;
+  return name.startsWith('.') ? host.endsWith(name) : host === name || host.endsWith(`.${name}`);
+}
+
+function contains(network: string, prefix: number, host: string): boolean {
+  const family = isIP(network);
+  if (family === 0 || isIP(host) === 0 || prefix > (family === 4 ? 32 : 128)) return false;
+  const list = new BlockList();
+  list.addSubnet(network, prefix, family === 4 ? 'ipv4' : 'ipv6');
+  return list.check(host, isIP(host) === 4 ? 'ipv4' : 'ipv6');
+}

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import { RolesAnywhereError } from '../errors.ts';
+import { env } from '../runtime/env.ts';
+
+/** OpenSSL's verification results that mean: the chain may be fine, but its authority is not among those we know. */
+const unknownAuthority = new Set([
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+]);
+
+export function isUnknownAuthority(code: string | undefined): boolean {
+  return code !== undefined && unknownAuthority.has(code);
+}
+
+/** Where systems keep the authorities that their administrator trusts, all of them in one PEM file. */
+const systemBundles = [
+  '/etc/ssl/certs/ca-certificates.crt', // Debian, Ubuntu, Alpine, Arch
+  '/etc/pki/tls/certs/ca-bundle.crt', // Fedora, RHEL, Amazon Linux
+  '/etc/ssl/ca-bundle.pem', // SUSE
+  '/etc/ssl/cert.pem', // macOS, BSDs, Alpine
+];
+
+/**
+ * The authorities of `--ca-bundle` or AWS_CA_BUNDLE, which then count alone, as in the SDKs; undefined where
+ * neither is given.
+ *
+ * @throws RolesAnywhereError FILE_UNREADABLE
+ */
+export async function configuredAuthorities(
+  caBundle: string | undefined,
+): Promise<readonly string[] | undefined> {
+  const [name, path] =
+    caBundle === undefined ? ['AWS_CA_BUNDLE', env('AWS_CA_BUNDLE')] : ['--ca-bundle', caBundle];
+  if (path === undefined) return undefined;
+  const hint = `${name} must name a file of PEM certificates`;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new RolesAnywhereError('FILE_UNREADABLE', `cannot read the CA bundle ${path}: ${reason(cause)}`, {
+      hint,
+      cause,
+    });
+  }
+  if (!text.includes('-----BEGIN ') || !text.includes('CERTIFICATE-----')) {
+    throw new RolesAnywhereError('FILE_UNREADABLE', `the CA bundle ${path} holds no PEM certificate`, {
+      hint,
+    });
+  }
+  return [text];
+}
+
+/**
+ * The runtime's own authorities with the system's added: a company's proxy that opens TLS is known to the system
+ * alone. Undefined where the system has no bundle that we find.
+ */
+export async function authoritiesWithSystem(): Promise<readonly string[] | undefined> {
+  const { rootCertificates } = await import('node:tls');
+  for (const path of [env('SSL_CERT_FILE'), ...systemBundles]) {
+    if (path === undefined) continue;
+    const text = await readFile(path, 'utf8').catch(() => '');
+    if (text.includes('-----BEGIN ')) return [...rootCertificates, text];
+  }
+  return undefined;
+}
+
+function reason(cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'no such file';
+  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
+  if (code === 'EISDIR') return 'it is a directory';
+  return code ?? 'unknown error';
+}

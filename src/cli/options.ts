@@ -1,0 +1,409 @@
+/**
+ * The one declaration of the command line. The reader (fast-path.ts), yargs (careful-path.ts), help, completion and
+ * the tables in docs/command-line.md are all made from it.
+ */
+
+/** `text` and `number` take a value (a number stays text until it is validated), a `list` takes one each time. */
+export type OptionKind = 'text' | 'number' | 'flag' | 'list';
+
+export interface Option {
+  readonly kind: OptionKind;
+  /** What help calls the value; FILE and DIRECTORY also make shells complete file names. */
+  readonly value?: string;
+  readonly group: string;
+  readonly description: string;
+  readonly required?: true;
+  readonly default?: string;
+  /** Another option that contradicts this one. */
+  readonly conflicts?: string;
+  /** An option that the old helper lacks. */
+  readonly isNew?: true;
+  /** Read, so that a command line keeps its meaning, but refused: its feature is not built yet. */
+  readonly unsupported?: true;
+}
+
+export interface Argument {
+  readonly name: string;
+  readonly description: string;
+  readonly required?: true;
+  readonly choices: readonly string[];
+}
+
+export interface Command {
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** What it does and what it prints. */
+  readonly purpose: string;
+  readonly argument?: Argument;
+  readonly options: Readonly<Record<string, Option>>;
+  /** Complete command lines, each with what it does. */
+  readonly examples: readonly (readonly [line: string, does: string])[];
+}
+
+const general = {
+  debug: { kind: 'flag', group: 'General', description: 'say each step on stderr, never a secret' },
+} as const satisfies Record<string, Option>;
+
+const sessionOptions = {
+  'trust-anchor-arn': {
+    kind: 'text',
+    value: 'ARN',
+    group: 'Session',
+    required: true,
+    description: 'trust anchor that the certificate chains to',
+  },
+  'profile-arn': {
+    kind: 'text',
+    value: 'ARN',
+    group: 'Session',
+    required: true,
+    description: 'Roles Anywhere profile that lists the role',
+  },
+  'role-arn': {
+    kind: 'text',
+    value: 'ARN',
+    group: 'Session',
+    required: true,
+    description: 'IAM role to assume',
+  },
+  'session-duration': {
+    kind: 'number',
+    value: 'SECONDS',
+    group: 'Session',
+    default: '3600',
+    description: 'how long the session lasts, 900 to 43200; the profile may cap it',
+  },
+  'role-session-name': {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Session',
+    description: "name of the session, when the profile accepts one; else the certificate's serial number",
+  },
+  'instance-property': {
+    kind: 'list',
+    value: 'NAME=VALUE',
+    group: 'Session',
+    isNew: true,
+    description: 'property of this machine, recorded with the session; may be repeated',
+  },
+  certificate: {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Certificate and key',
+    description:
+      'PEM or DER file, in a bundle the one that the key belongs to; -, env:NAME or fd:N for PEM text',
+  },
+  'private-key': {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Certificate and key',
+    description:
+      "PEM or DER file, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
+  },
+  intermediates: {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Certificate and key',
+    description: 'PEM or DER bundle of the issuers to send along, in any order',
+  },
+  'key-password-from': {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Certificate and key',
+    isNew: true,
+    unsupported: true,
+    description: 'password of the key, or PIN of the token: file:PATH, env:NAME, fd:N, stdin or prompt',
+  },
+  'pkcs8-password': {
+    kind: 'text',
+    value: 'PASSWORD',
+    group: 'Certificate and key',
+    unsupported: true,
+    description: 'password of the key; others can see it in the process list',
+  },
+  'cert-selector': {
+    kind: 'text',
+    value: 'SELECTOR',
+    group: 'Certificate and key',
+    unsupported: true,
+    description: 'which certificate to use: Key=x509Subject,Value=… or a JSON file as file://PATH',
+  },
+  'use-latest-expiring-certificate': {
+    kind: 'flag',
+    group: 'Certificate and key',
+    unsupported: true,
+    description: 'of several matching certificates, use the one that expires last',
+  },
+  'system-store-name': {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Certificate and key',
+    unsupported: true,
+    description: "Windows certificate store (the old helper's default is MY)",
+  },
+  'pkcs11-lib': {
+    kind: 'text',
+    value: 'FILE',
+    group: 'Tokens and TPM',
+    unsupported: true,
+    description: "PKCS#11 module; p11-kit's proxy unless given",
+  },
+  'reuse-pin': {
+    kind: 'flag',
+    group: 'Tokens and TPM',
+    unsupported: true,
+    description: 'give the PIN again for keys that ask at every signature',
+  },
+  'tpm-key-password': {
+    kind: 'text',
+    value: 'PASSWORD',
+    group: 'Tokens and TPM',
+    unsupported: true,
+    description: 'password of the TPM key; others can see it in the process list',
+  },
+  'no-tpm-key-password': {
+    kind: 'flag',
+    group: 'Tokens and TPM',
+    unsupported: true,
+    conflicts: 'tpm-key-password',
+    description: 'the TPM key has no password',
+  },
+  'tpm-parent-password-from': {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Tokens and TPM',
+    isNew: true,
+    unsupported: true,
+    description: "authorisation of the TPM key's parent: file:PATH, env:NAME, fd:N, stdin or prompt",
+  },
+  region: {
+    kind: 'text',
+    value: 'REGION',
+    group: 'Service and network',
+    description: "region to sign for; the trust anchor's unless given",
+  },
+  endpoint: {
+    kind: 'text',
+    value: 'URL',
+    group: 'Service and network',
+    description: 'address of the service, a path before /sessions included',
+  },
+  'with-proxy': {
+    kind: 'flag',
+    group: 'Service and network',
+    conflicts: 'no-proxy',
+    description: 'insist on the proxy of the environment (it is used anyway when set)',
+  },
+  'no-proxy': {
+    kind: 'flag',
+    group: 'Service and network',
+    isNew: true,
+    description: 'connect directly whatever HTTPS_PROXY says',
+  },
+  'ca-bundle': {
+    kind: 'text',
+    value: 'FILE',
+    group: 'Service and network',
+    isNew: true,
+    description: 'PEM authorities to trust instead of the system’s (AWS_CA_BUNDLE likewise)',
+  },
+  'no-verify-ssl': {
+    kind: 'flag',
+    group: 'Service and network',
+    description: "do not check the service's certificate: for tests only",
+  },
+  timeout: {
+    kind: 'number',
+    value: 'SECONDS',
+    group: 'Service and network',
+    isNew: true,
+    default: '60',
+    description: 'longest time that opening a session may take, retries included',
+  },
+  cache: {
+    kind: 'flag',
+    group: 'Service and network',
+    isNew: true,
+    unsupported: true,
+    conflicts: 'no-cache',
+    description: 'share the session with other processes of this user',
+  },
+  'no-cache': {
+    kind: 'flag',
+    group: 'Service and network',
+    isNew: true,
+    unsupported: true,
+    description: 'open a session of its own whatever ROLESANYWHERE_CACHE says',
+  },
+  ...general,
+} as const satisfies Record<string, Option>;
+
+const shells = ['bash', 'zsh', 'fish', 'powershell'] as const;
+
+export const commands = {
+  'credential-process': {
+    summary: 'print AWS credentials as credential_process JSON',
+    purpose:
+      'Opens a session with IAM Roles Anywhere and prints its credentials in the form that the AWS CLI and every ' +
+      'SDK read from a credential_process line in ~/.aws/config.',
+    options: sessionOptions,
+    examples: [
+      [
+        'rolesanywhere credential-process --certificate leaf.pem --private-key leaf.key --trust-anchor-arn $TRUST_ANCHOR --profile-arn $PROFILE --role-arn $ROLE',
+        'a certificate and its key in two files',
+      ],
+      [
+        'rolesanywhere credential-process --certificate both.pem --session-duration 900 --trust-anchor-arn $TRUST_ANCHOR --profile-arn $PROFILE --role-arn $ROLE',
+        'both in one file, for a quarter of an hour',
+      ],
+    ],
+  },
+  emulator: {
+    summary: 'run a local Roles Anywhere that verifies every request',
+    purpose:
+      'Answers CreateSession and STS GetCallerIdentity as AWS would, after checking signatures and certificates ' +
+      'from the specification. Prints one JSON line when ready ({"endpoint","trustAnchorArn","profileArn",' +
+      '"roleArn"}), then one JSON line a request on stderr.',
+    options: {
+      port: {
+        kind: 'number',
+        value: 'PORT',
+        group: 'Address',
+        default: '0',
+        isNew: true,
+        description: 'port to listen on; 0 takes a free one',
+      },
+      bind: {
+        kind: 'text',
+        value: 'ADDRESS',
+        group: 'Address',
+        default: '127.0.0.1',
+        isNew: true,
+        description: 'address to listen on',
+      },
+      'tls-certificate': {
+        kind: 'text',
+        value: 'FILE',
+        group: 'Address',
+        isNew: true,
+        description: 'serve HTTPS with this PEM certificate',
+      },
+      'tls-key': {
+        kind: 'text',
+        value: 'FILE',
+        group: 'Address',
+        isNew: true,
+        description: 'PEM key of that certificate',
+      },
+      'trust-anchor': {
+        kind: 'list',
+        value: 'FILE',
+        group: 'Service',
+        isNew: true,
+        description: 'PEM authority to trust; may be repeated; without one it makes a throw-away authority',
+      },
+      pki: {
+        kind: 'text',
+        value: 'DIRECTORY',
+        group: 'Service',
+        isNew: true,
+        description: 'write ca.pem, leaf.pem and leaf.key of the throw-away authority there',
+      },
+      'session-ttl': {
+        kind: 'number',
+        value: 'SECONDS',
+        group: 'Service',
+        isNew: true,
+        description: 'longest session that it issues',
+      },
+      fault: {
+        kind: 'list',
+        value: 'SPEC',
+        group: 'Service',
+        isNew: true,
+        description:
+          'misbehave: throttle:N, error:CODE:N, latency:MS, skew:SECONDS or reset:N, N requests long; may be repeated',
+      },
+      ...general,
+    },
+    examples: [
+      [
+        'rolesanywhere emulator --pki ./pki',
+        'with a throw-away authority, whose certificate and key go to ./pki',
+      ],
+      [
+        'rolesanywhere emulator --port 9912 --trust-anchor ca.pem --fault throttle:2',
+        'with your own authority, refusing the first two requests',
+      ],
+    ],
+  },
+  completion: {
+    summary: 'print a completion script for a shell',
+    purpose: 'Prints a script that completes commands, options and file names, for the shell to read.',
+    argument: { name: 'shell', required: true, choices: shells, description: 'the shell to complete in' },
+    options: {},
+    examples: [
+      ['source <(rolesanywhere completion bash)', 'for this bash'],
+      ['rolesanywhere completion fish > ~/.config/fish/completions/rolesanywhere.fish', 'for every fish'],
+    ],
+  },
+  version: {
+    summary: 'print the version number',
+    purpose: 'Prints the version number and nothing else.',
+    options: {},
+    examples: [
+      ['rolesanywhere version', 'the version number'],
+      ['rolesanywhere --version', 'the same'],
+    ],
+  },
+  help: {
+    summary: 'explain a command',
+    purpose: 'Explains one command, or lists them all.',
+    argument: {
+      name: 'command',
+      choices: ['credential-process', 'emulator', 'completion', 'version', 'help'],
+      description: 'the command to explain',
+    },
+    options: {},
+    examples: [
+      ['rolesanywhere help credential-process', 'its purpose, options and examples'],
+      ['rolesanywhere credential-process --help', 'the same'],
+    ],
+  },
+} as const satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof commands;
+export type Shell = (typeof shells)[number];
+
+/** Commands of the old helper, and of ours, that later versions bring. */
+export const laterCommands: readonly string[] = [
+  'serve',
+  'update',
+  'read-certificate-data',
+  'sign-string',
+  'redshift',
+  'exec',
+  'configure',
+  'doctor',
+];
+
+export const commandNames = Object.keys(commands) as CommandName[];
+
+export function isCommandName(word: string): word is CommandName {
+  return Object.hasOwn(commands, word);
+}
+
+type ValueOf<O extends Option> = O['kind'] extends 'flag'
+  ? boolean
+  : O['kind'] extends 'list'
+    ? readonly string[]
+    : O extends { required: true } | { default: string }
+      ? string
+      : string | undefined;
+
+/** The options of one command as a reader gives them: typed after the table. */
+export type Values<N extends CommandName> = {
+  readonly [K in keyof (typeof commands)[N]['options']]: (typeof commands)[N]['options'][K] extends Option
+    ? ValueOf<(typeof commands)[N]['options'][K]>
+    : never;
+};

@@ -1,0 +1,7 @@
+/**
+ * Bytes that are not what their format says. Whoever reads them knows whether they were to be a certificate or a
+ * key, and turns this into a RolesAnywhereError with that code: this error never leaves the package.
+ */
+export class EncodingError extends Error {
+  override readonly name = 'EncodingError';
+}

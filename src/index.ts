@@ -1,0 +1,2 @@
+export { RolesAnywhereError } from './errors.ts';
+export type { ErrorCode, ErrorDetails } from './errors.ts';

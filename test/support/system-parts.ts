@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+interface Part {
+  /** The Debian package that brings it. */
+  readonly package: string;
+  /** What a test runs: always Debian's own, whatever else stands on PATH. */
+  readonly path: string;
+  /** The file that shows that the package is there, where that is not `path`. */
+  readonly evidence?: string;
+}
+
+/** What the end-to-end tests need beside Node.js: real clients, an independent cryptography, shells. */
+const parts = {
+  openssl: { package: 'openssl', path: '/usr/bin/openssl' },
+  aws: { package: 'awscli', path: '/usr/bin/aws' },
+  boto3: {
+    package: 'python3-boto3',
+    path: '/usr/bin/python3',
+    evidence: '/usr/lib/python3/dist-packages/boto3/__init__.py',
+  },
+  bash: { package: 'bash', path: '/bin/bash' },
+  zsh: { package: 'zsh', path: '/usr/bin/zsh' },
+  fish: { package: 'fish', path: '/usr/bin/fish' },
+  strace: { package: 'strace', path: '/usr/bin/strace' },
+} as const satisfies Record<string, Part>;
+
+export type PartName = keyof typeof parts;
+
+const isThere = (part: Part): boolean => existsSync(part.evidence ?? part.path);
+
+/**
+ * The path of a system part. A test that needs a missing one fails by its name; it is never skipped.
+ *
+ * @throws Error when set-up could not install it
+ */
+export const requirePart = (name: PartName): string => {
+  const part: Part = parts[name];
+  if (!isThere(part)) {
+    throw new Error(`missing system part: ${part.package} (apt-get install ${part.package})`);
+  }
+  return part.path;
+};
+
+const run = promisify(execFile);
+
+/** Installs the missing parts from Debian's packages. Does nothing, and fast, when all are there. */
+export const installParts = async (): Promise<void> => {
+  const missing = Object.values<Part>(parts)
+    .filter((part) => !isThere(part))
+    .map((part) => part.package);
+  if (missing.length === 0) return;
+
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const aptGet = async (...words: string[]): Promise<void> => {
+    const [command = '', ...rest] = [...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...words];
+    await run(command, rest, { maxBuffer: 64 * 1024 * 1024 });
+  };
+  // Another apt-get may be at work: wait for it.
+  const install = (): Promise<void> =>
+    aptGet('install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...missing);
+  try {
+    await install();
+  } catch {
+    // The package lists may be absent (a fresh container) or older than the archive.
+    await aptGet('update', '-q', '-o', 'DPkg::Lock::Timeout=300');
+    await install();
+  }
+};
