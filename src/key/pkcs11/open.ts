@@ -1,0 +1,132 @@
+import type { Certificate } from '../../certificate/certificate.ts';
+import { RolesAnywhereError } from '../../errors.ts';
+import { silent } from '../../reporter.ts';
+import type { Reporter } from '../../reporter.ts';
+import type { Signer } from '../signer.ts';
+import { findLibrary } from './library.ts';
+import { PinKeeper } from './pin.ts';
+import type { PinProvider } from './pin.ts';
+import { TokenStore } from './token-store.ts';
+import { parsePkcs11Uri } from './uri.ts';
+import type { Pkcs11Uri } from './uri.ts';
+
+export interface Pkcs11Options {
+  /** URI of the certificate. Without it, the key's own is looked for on its token. */
+  readonly certificate?: string | undefined;
+  /** URI of the key. Without it, the certificate's own is looked for on its token; `false` when it is elsewhere. */
+  readonly privateKey?: string | false | undefined;
+  /**
+   * SubjectPublicKeyInfos (DER) of which the key or certificate must have one: those of the certificates, or that of
+   * the key, that come from elsewhere. A leaf's goes first.
+   */
+  readonly publicKeys?: readonly Uint8Array[] | undefined;
+  /** The module's path, as `--pkcs11-lib` gives it. */
+  readonly library?: string | undefined;
+  /** Asked for the PIN only when a login is needed, and the URIs do not say it. */
+  readonly pin?: PinProvider | undefined;
+  /** Whether a key that asks for the PIN at each signature (CKA_ALWAYS_AUTHENTICATE) gets that of the login. */
+  readonly reusePin?: boolean | undefined;
+  /** Which certificates may be chosen, as `--cert-selector` says. */
+  readonly select?: ((certificate: Certificate) => boolean) | undefined;
+  readonly useLatestExpiringCertificate?: boolean | undefined;
+  readonly reporter?: Reporter | undefined;
+  readonly now?: (() => Date) | undefined;
+  /** How long one function of the module may take: 30 seconds unless told otherwise. */
+  readonly callTimeoutSeconds?: number | undefined;
+  /** The script of the module's process; the built one by default. */
+  readonly host?: string | undefined;
+}
+
+export interface Pkcs11Contents {
+  /** Absent when `privateKey` is false. */
+  readonly signer?: Signer;
+  /** The leaf, then everything else on its token as candidates for its issuers; empty when the token has no leaf. */
+  readonly certificates: readonly Certificate[];
+}
+
+export interface TokenCertificate {
+  readonly certificate: Certificate;
+  /** Its complete URI, its token's attributes included. */
+  readonly uri: string;
+}
+
+/**
+ * Opens a key, a certificate, or both on a PKCS #11 token. What one URI does not say, the other or the public key
+ * does; where several keys remain, the error names them. Without a key, nothing stays open.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT, PKCS11_UNAVAILABLE, PKCS11_NOT_FOUND, PKCS11_AMBIGUOUS, PKCS11_FAILED,
+ * KEY_CERTIFICATE_MISMATCH, KEY_UNSUPPORTED, KEY_UNREADABLE, PASSWORD_REQUIRED, PASSWORD_WRONG, PIN_BLOCKED
+ */
+export async function openPkcs11(options: Pkcs11Options): Promise<Pkcs11Contents> {
+  const certificate = options.certificate === undefined ? undefined : parsePkcs11Uri(options.certificate);
+  const key = typeof options.privateKey === 'string' ? parsePkcs11Uri(options.privateKey) : undefined;
+  const publicKeys = options.publicKeys ?? [];
+
+  if (certificate === undefined) {
+    if (key === undefined) {
+      throw new RolesAnywhereError('INVALID_ARGUMENT', 'neither a certificate nor a key is named');
+    }
+    const store = openStore(options, [key]);
+    return closeOnFailure(store, () => store.openKey(key, publicKeys));
+  }
+  if (options.privateKey === false) {
+    await using store = openStore(options, [certificate]);
+    return { certificates: await store.readCertificate(certificate, publicKeys) };
+  }
+  if (key !== undefined && findLibrary(options.library, key) !== findLibrary(options.library, certificate)) {
+    // Two modules, so one after the other.
+    await using store = openStore(options, [certificate]);
+    const candidates = await store.candidates(certificate);
+    const { signer } = await openPkcs11({
+      ...options,
+      certificate: undefined,
+      publicKeys: candidates.map((candidate) => candidate.certificate.publicKey),
+    });
+    if (signer === undefined) throw new RolesAnywhereError('INTERNAL', 'a key was opened without a signer');
+    return { signer, certificates: await store.readCertificate(certificate, [signer.publicKey]) };
+  }
+  const store = openStore(options, key === undefined ? [certificate] : [key, certificate]);
+  return closeOnFailure(store, () => store.openPair(certificate, key));
+}
+
+/**
+ * Every certificate that a URI matches, on every token, in the order of their URIs.
+ *
+ * @throws RolesAnywhereError as `openPkcs11`
+ */
+export async function listPkcs11Certificates(
+  options: Omit<Pkcs11Options, 'privateKey' | 'publicKeys'> & { readonly certificate: string },
+): Promise<readonly TokenCertificate[]> {
+  const uri = parsePkcs11Uri(options.certificate);
+  await using store = openStore(options, [uri]);
+  return (await store.candidates(uri)).filter(({ matches }) => matches);
+}
+
+function openStore(
+  options: Omit<Pkcs11Options, 'privateKey'>,
+  uris: readonly [Pkcs11Uri, ...Pkcs11Uri[]],
+): TokenStore {
+  const { reporter = silent, now = () => new Date() } = options;
+  return new TokenStore({
+    connection: {
+      library: findLibrary(options.library, uris[0]),
+      pins: new PinKeeper({ uris, provider: options.pin, reuse: options.reusePin === true }),
+      reporter,
+      callSeconds: options.callTimeoutSeconds ?? 30,
+      host: options.host,
+    },
+    reporter,
+    now,
+    select: options.select ?? (() => true),
+    latestWins: options.useLatestExpiringCertificate === true,
+  });
+}
+
+async function closeOnFailure<T>(store: TokenStore, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
