@@ -90,13 +90,13 @@ export function decodeCertificate(der: Uint8Array): Certificate {
 function readExtensions(body: DerReader): ReadonlyMap<string, DerReader> {
   const values = new Map<string, DerReader>();
   // issuerUniqueID and subjectUniqueID, [1] and [2] IMPLICIT BIT STRING, come first; nobody uses them.
-  for (const tag of [0x81, 0x82]) if (body.nextTag === tag) body.next();
+  for (const tag of [0x81, 0x82]) if (body.peek() === tag) body.next();
   const list = body.enterOptional(contextTag(3))?.sequence();
   body.end();
   while (list?.done === false) {
     const extension = list.sequence();
     const identifier = extension.objectIdentifier();
-    if (extension.nextTag === tags.boolean) extension.boolean();
+    if (extension.peek() === tags.boolean) extension.boolean();
     const value = new DerReader(extension.octetString());
     extension.end();
     // RFC 5280, section 4.2: not more than one of each. Which of two counts would be anybody's guess.
@@ -109,7 +109,7 @@ function readExtensions(body: DerReader): ReadonlyMap<string, DerReader> {
 /** RFC 5280, section 4.2.1.9 */
 function readBasicConstraints(extension: DerReader | undefined): boolean | undefined {
   const constraints = extension?.sequence();
-  return constraints && constraints.nextTag === tags.boolean && constraints.boolean();
+  return constraints && constraints.peek() === tags.boolean && constraints.boolean();
 }
 
 /** RFC 5280, section 4.2.1.3: digitalSignature is the first bit. */

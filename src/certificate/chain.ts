@@ -16,9 +16,10 @@ export function findLeaf(
   publicKey: Uint8Array,
   now: Date,
 ): Certificate | undefined {
-  return certificates
-    .filter((certificate) => hasPublicKey(certificate, publicKey))
-    .sort((a, b) => Number(isValid(b, now)) - Number(isValid(a, now)) || +b.notAfter - +a.notAfter)[0];
+  const exact = certificates.filter((certificate) => Buffer.compare(certificate.publicKey, publicKey) === 0);
+  const matching =
+    exact.length > 0 ? exact : certificates.filter((candidate) => hasPublicKey(candidate, publicKey));
+  return matching.sort(byValidity(now, (a, b) => +b.notAfter - +a.notAfter))[0];
 }
 
 /**
@@ -37,16 +38,16 @@ export function orderIssuers(
   now: Date,
 ): readonly Certificate[] {
   const others = candidates.filter(({ der }) => Buffer.compare(der, leaf.der) !== 0);
-  if (others.length === 0) return [];
+  let last = others.length > 0 ? toX509(leaf) : undefined;
+  if (last === undefined) return [];
   const pool = others
-    .toSorted((a, b) => Number(isValid(b, now)) - Number(isValid(a, now)))
-    .map((certificate) => ({ certificate, x509: new X509Certificate(certificate.der) }))
+    .toSorted(byValidity(now))
+    .map((certificate) => ({ certificate, x509: toX509(certificate) }))
     .filter(({ x509 }) => !issued(x509, x509));
+
   const chain: Certificate[] = [];
-  // An authority is a name with a key. Each may appear once, or authorities that signed each other would go on forever.
-  const authority = ({ subject, publicKey }: Certificate) => Buffer.concat([subject, publicKey]).toString('base64');
+  // Each authority, a name with its key, may stand in it once: two that signed each other would go on for ever.
   const seen = new Set([authority(leaf)]);
-  let last = new X509Certificate(leaf.der);
   for (;;) {
     const issuer = pool.find(
       ({ certificate, x509 }) => !seen.has(authority(certificate)) && issued(x509, last),
@@ -56,7 +57,7 @@ export function orderIssuers(
       throw new RolesAnywhereError(
         'CHAIN_TOO_LONG',
         `more than ${maximumLength} certificates lead from the leaf to its root, and the service takes no more`,
-        { hint: 'make an intermediate authority closer to the leaf the trust anchor, and leave out those above it' },
+        { hint: 'make an intermediate authority the trust anchor, and leave out the certificates above it' },
       );
     }
     seen.add(authority(issuer.certificate));
@@ -64,21 +65,43 @@ export function orderIssuers(
   }
 }
 
-function issued(issuer: X509Certificate, subject: X509Certificate): boolean {
-  return subject.checkIssued(issuer) && subject.verify(issuer.publicKey);
-}
-
 export function isValid({ notBefore, notAfter }: Certificate, now: Date): boolean {
   return notBefore <= now && now <= notAfter;
 }
 
-/** Compares what the two encodings mean where they differ: a point may be compressed, a NULL left out. */
+type Order = (a: Certificate, b: Certificate) => number;
+
+function byValidity(now: Date, then: Order = () => 0): Order {
+  return (a, b) => Number(isValid(b, now)) - Number(isValid(a, now)) || then(a, b);
+}
+
+function authority({ subject, publicKey }: Certificate): string {
+  return Buffer.concat([subject, publicKey]).toString('base64');
+}
+
+/** OpenSSL's view of a certificate; undefined when it cannot read it, and so nobody's issuer or subject. */
+function toX509({ der }: Certificate): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der);
+  } catch {
+    return undefined;
+  }
+}
+
+function issued(issuer: X509Certificate | undefined, subject: X509Certificate | undefined): boolean {
+  try {
+    return issuer !== undefined && subject?.checkIssued(issuer) === true && subject.verify(issuer.publicKey);
+  } catch {
+    return false; // The issuer's key is of a type that the runtime does not know.
+  }
+}
+
+/** Compares what two encodings mean where they differ: a point may be compressed, a NULL left out. */
 function hasPublicKey(certificate: Certificate, publicKey: Uint8Array): boolean {
-  if (Buffer.compare(certificate.publicKey, publicKey) === 0) return true;
   try {
     const key = createPublicKey({ key: Buffer.from(certificate.publicKey), format: 'der', type: 'spki' });
     return Buffer.compare(key.export({ format: 'der', type: 'spki' }), publicKey) === 0;
   } catch {
-    return false; // A key that the runtime does not know is not the one that it signs with.
+    return false; // A type of key that the runtime does not know is not the one that it signs with.
   }
 }

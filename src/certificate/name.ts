@@ -28,7 +28,11 @@ const stringDecoders: Readonly<Record<number, (content: Uint8Array) => string>> 
   0x13: latin1, // PrintableString
   0x14: latin1, // TeletexString, in practice
   0x16: latin1, // IA5String
-  0x1e: (content) => Buffer.from(content).subarray(0, content.length & ~1).swap16().toString('utf16le'), // BMPString
+  0x1e: (content) =>
+    Buffer.from(content)
+      .subarray(0, content.length & ~1)
+      .swap16()
+      .toString('utf16le'), // BMPString
 };
 
 /**

@@ -1,3 +1,4 @@
+import { derKind } from '../encoding/contents.ts';
 import { DerReader, isDer, tags } from '../encoding/der.ts';
 import { EncodingError } from '../encoding/encoding-error.ts';
 import { readPem } from '../encoding/pem.ts';
@@ -16,7 +17,7 @@ const labels = ['CERTIFICATE', 'X509 CERTIFICATE', trusted];
  * PEM blocks are passed over. The result shares no memory with the input.
  *
  * @param source where the bytes come from, as error messages shall call it
- * @returns an empty list when the bytes are PEM without a certificate, or neither PEM nor DER
+ * @returns an empty list when the file holds none
  * @throws RolesAnywhereError CERTIFICATE_INVALID when a certificate cannot be parsed
  */
 export function readCertificates(bytes: Uint8Array, source: string): Certificate[] {
@@ -25,12 +26,19 @@ export function readCertificates(bytes: Uint8Array, source: string): Certificate
     if (blocks.length > 0) {
       return blocks
         .filter(({ label }) => labels.includes(label))
-        .map(({ label, decode }) => decodeCertificate(label === trusted ? firstElement(decode()) : decode()));
+        .map((block) => {
+          const der = block.decode();
+          return decodeCertificate(block.label === trusted ? new DerReader(der).next().encoded : der);
+        });
     }
-    return bytes[0] === tags.sequence ? readDer(Uint8Array.from(bytes)) : [];
+    if (bytes[0] !== tags.sequence || !['certificate', undefined].includes(derKind(bytes))) return [];
+    return readDer(Uint8Array.from(bytes));
   } catch (error) {
     if (!(error instanceof EncodingError)) throw error;
-    throw new RolesAnywhereError('CERTIFICATE_INVALID', `cannot parse certificate ${source}: ${error.message}`);
+    throw new RolesAnywhereError(
+      'CERTIFICATE_INVALID',
+      `cannot parse certificate ${source}: ${error.message}`,
+    );
   }
 }
 
@@ -39,8 +47,4 @@ function readDer(bytes: Uint8Array): Certificate[] {
   const certificates: Certificate[] = [];
   while (!reader.done) certificates.push(decodeCertificate(reader.next(tags.sequence).encoded));
   return certificates;
-}
-
-function firstElement(bytes: Uint8Array): Uint8Array {
-  return new DerReader(bytes).next().encoded;
 }

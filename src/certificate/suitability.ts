@@ -17,7 +17,10 @@ export function checkSuitability(leaf: Certificate, now: Date, reporter: Reporte
     throw new RolesAnywhereError('CERTIFICATE_UNSUITABLE', `${describeCertificate(leaf)} ${why}`, { hint });
   };
   if (leaf.version !== 3) {
-    refuse(`is X.509 version ${leaf.version}`, 'the service takes version 3 alone: have it issued with extensions');
+    refuse(
+      `is X.509 version ${leaf.version}`,
+      'the service takes version 3 alone: have it issued with extensions',
+    );
   }
   if (leaf.isAuthority === true) {
     refuse('is an authority (CA:true)', 'use an end-entity certificate that this authority issues');
@@ -26,7 +29,10 @@ export function checkSuitability(leaf: Certificate, now: Date, reporter: Reporte
     refuse('has a keyUsage without digitalSignature', 'have it issued with keyUsage digitalSignature');
   }
   if (leaf.signatureHash !== undefined && weakHashes.includes(leaf.signatureHash)) {
-    refuse(`is signed over ${leaf.signatureHash}`, 'the service takes SHA-256 or stronger: have it issued anew');
+    refuse(
+      `is signed over ${leaf.signatureHash}`,
+      'the service takes SHA-256 or stronger: have it issued anew',
+    );
   }
   if (formatName(leaf.subject) === '') {
     refuse('has an empty subject', 'have it issued with a common name');
@@ -66,7 +72,7 @@ export function describeCertificate({ subject, serialNumber }: Certificate): str
   return `certificate ${formatName(subject) || 'without a name'} (serial ${serialNumber.toString(16).toUpperCase()})`;
 }
 
-export function timestamp(date: Date): string {
+function timestamp(date: Date): string {
   return date.toISOString().replace('.000', '');
 }
 

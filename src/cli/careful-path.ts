@@ -18,6 +18,8 @@ export async function readCarefully(words: readonly string[]): Promise<Reading> 
   if (name === undefined || !isCommandName(name)) throw unknownCommand(name, given);
 
   const command: Command = commands[name];
+  const [topic] = others;
+  if (name === 'help' && topic !== undefined && !isCommandName(topic)) throw unknownCommand(topic, []);
   refuseUnknownWords(name, command, given, others);
   return parse(name, command, given, others);
 }
@@ -25,14 +27,14 @@ export async function readCarefully(words: readonly string[]): Promise<Reading> 
 function unknownCommand(name: string | undefined, given: readonly OptionToken[]): RolesAnywhereError {
   const [option] = given;
   if (name === undefined && option !== undefined) {
-    return mistake(`no command before ${option.written}`, seeHelp());
+    return mistake(`no command before ${shown(option.written)}`, seeHelp());
   }
   if (name === undefined) return mistake('no command given', seeHelp());
   if (laterCommands.includes(name)) {
     return mistake(`the command ${name} is not in this version yet`, seeHelp());
   }
   const suggestion = nearest(name, commandNames);
-  return mistake(`unknown command: ${name}`, suggestion ? `did you mean ${suggestion}?` : seeHelp());
+  return mistake(`unknown command: ${shown(name)}`, suggestion ? `did you mean ${suggestion}?` : seeHelp());
 }
 
 function refuseUnknownWords(
@@ -41,30 +43,39 @@ function refuseUnknownWords(
   given: readonly OptionToken[],
   others: readonly string[],
 ): void {
+  const offered = Object.keys(command.options).filter((name) => command.options[name]?.later === undefined);
   const option = given.find((token) => !Object.hasOwn(command.options, token.name));
   if (option !== undefined) {
-    const suggestion = nearest(option.name, Object.keys(command.options));
+    const suggestion = nearest(option.name, offered);
     throw mistake(
-      `unknown option: ${option.written}`,
+      `unknown option: ${shown(option.written)}`,
       suggestion ? `did you mean --${suggestion}?` : seeHelp(name),
     );
   }
   const stray = others[command.argument === undefined ? 0 : 1];
   if (stray !== undefined) {
-    const suggestion = nearest(stray, Object.keys(command.options));
+    const isPassword = given.some((token) => command.options[token.name]?.value === 'PASSWORD');
     throw mistake(
-      `unknown word: ${stray}`,
-      suggestion === stray ? `did you mean --${suggestion}?` : seeHelp(name),
+      `unknown word: ${isPassword ? 'not shown, it may belong to the password' : shown(stray)}`,
+      offered.includes(stray) ? `did you mean --${stray}?` : seeHelp(name),
     );
   }
 }
 
-/** yargs judges the values; it is given one `--name=value` an option, since it divides words by other rules. */
+/** A word that lost its quotes may be part of a key: what is long or looks like PEM is not repeated whole. */
+function shown(word: string): string {
+  return word.length <= 60 && !/-----|\s/.test(word) ? word : `${word.slice(0, 10)}…`;
+}
+
+/**
+ * yargs judges the values. It divides words by rules other than ours, so that it is given one `--name=value` an
+ * option, and the command's argument like an option.
+ */
 async function parse(
   name: CommandName,
-  command: Command,
+  { options, argument }: Command,
   given: readonly OptionToken[],
-  others: readonly string[],
+  [word]: readonly string[],
 ): Promise<Reading> {
   const { default: yargs } = await import('yargs');
   const parser = yargs()
@@ -73,51 +84,66 @@ async function parse(
       'camel-case-expansion': false,
       'dot-notation': false,
       'parse-numbers': false,
-      'parse-positional-numbers': false,
     })
     .updateStrings(messages)
     .exitProcess(false)
     .help(false)
     .version(false)
-    .fail((message: string) => {
-      throw mistake(withDashes(message, command), seeHelp(name));
+    .fail((message: string, error: unknown) => {
+      if (error instanceof RolesAnywhereError) throw error;
+      throw mistake(withDashes(message, options), seeHelp(name));
     });
-  for (const [option, { kind, required, conflicts }] of Object.entries(command.options)) {
+  for (const [option, { kind, required, conflicts }] of Object.entries(options)) {
     parser.option(option, {
       requiresArg: kind !== 'flag',
       demandOption: required ?? false,
-      coerce: (value: unknown) => coerce(option, kind, value),
+      coerce: (value: unknown) => readValue(option, kind, value),
       ...(conflicts && { conflicts }),
     });
   }
-  const argument = command.argument;
   if (argument !== undefined) {
-    parser.command(`$0 [${argument.name}]`, false, (y) =>
-      y.positional(argument.name, { choices: argument.choices, demandOption: argument.required ?? false }),
-    );
+    parser.option(argument.name, {
+      demandOption: argument.required ?? false,
+      choices: argument.choices,
+    });
   }
   const argv = await parser.parseAsync([
-    ...given.map(({ name, value }) => (value === undefined ? `--${name}` : `--${name}=${value}`)),
-    '--',
-    ...others,
+    ...given.map((token) => `--${token.name}${token.value === undefined ? '' : `=${token.value}`}`),
+    ...(argument === undefined || word === undefined ? [] : [`--${argument.name}=${word}`]),
   ]);
-  const values = defaultValues(command.options);
+  const values = defaultValues(options);
   for (const option of Object.keys(values)) values[option] = (argv[option] as Value) ?? values[option];
   return reading(name, values, argument && (argv[argument.name] as string | undefined));
 }
 
-function coerce(name: string, kind: Option['kind'], value: unknown): Value {
-  const texts = [value].flat() as readonly (string | true)[];
-  if (kind === 'list') return texts as readonly string[];
-  const last = texts.at(-1);
-  if (kind !== 'flag') return last === '' ? undefined : (last as string | undefined);
+/** yargs collects what is repeated; `true` stands for an option without a value. */
+function readValue(name: string, kind: Option['kind'], collected: unknown): Value {
+  const values = [collected].flat() as readonly (string | true)[];
+  if (kind === 'list') return values.map(String);
+  if (kind !== 'flag') return values.at(-1) || undefined;
+  const flags = values.map((value) => {
+    const flag = parseFlag(value === true ? undefined : value);
+    if (flag === undefined)
+      throw mistake(`--${name} is either true or false`, `write --${name} or --${name}=false`);
+    return flag;
+  });
   // Off is as good as absent, also where another option contradicts this one.
-  return parseFlag(last === true ? undefined : last) || undefined;
+  return flags.at(-1) || undefined;
 }
 
-const messages = {};
-function withDashes(message: string, _c: Command) {
-  return message;
+/** yargs's messages in this program's style. */
+const messages = {
+  'Missing required argument: %s': { one: 'missing %s', other: 'missing %s' },
+  'Not enough arguments following: %s': 'no value after %s',
+  'Arguments %s and %s are mutually exclusive': '%s contradicts %s',
+  'Invalid values:': 'wrong value:',
+  'Argument: %s, Given: %s, Choices: %s': 'the %s is %s, not one of %s',
+} as unknown as Readonly<Record<string, string>>;
+
+function withDashes(message: string, options: Command['options']): string {
+  return message
+    .replace(/[a-z0-9-]+/g, (word) => (Object.hasOwn(options, word) ? `--${word}` : word))
+    .replace(/\s+/g, ' ');
 }
 
 function mistake(message: string, hint: string): RolesAnywhereError {
@@ -126,8 +152,4 @@ function mistake(message: string, hint: string): RolesAnywhereError {
 
 function seeHelp(name?: CommandName): string {
   return `see rolesanywhere ${name === undefined ? '' : `${name} `}--help`;
-}
-
-export async function helpText(name: CommandName | undefined): Promise<string> {
-  return `${name}\n`;
 }

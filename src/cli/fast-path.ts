@@ -8,11 +8,13 @@ import type { Argument, Command, CommandName, Option, Values } from './options.t
  */
 
 /** A command line, understood. */
-export interface Reading<N extends CommandName = CommandName> {
-  readonly command: N;
-  readonly values: Values<N>;
-  readonly argument: string | undefined;
-}
+export type Reading<N extends CommandName = CommandName> = {
+  readonly [C in N]: {
+    readonly command: C;
+    readonly values: Values<C>;
+    readonly argument: string | undefined;
+  };
+}[N];
 
 export type Value = string | boolean | readonly string[] | undefined;
 
@@ -135,7 +137,8 @@ function readValues(
 ): Record<string, Value> | undefined {
   const values = defaultValues(options);
   for (const { name, value } of given) {
-    const option = options[name];
+    // Not options[name] alone: `--constructor` is none of ours.
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
     if (option === undefined) return undefined;
     if (option.kind === 'flag') {
       const flag = parseFlag(value);

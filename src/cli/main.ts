@@ -1,9 +1,10 @@
 import { RolesAnywhereError } from '../errors.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readFast } from './fast-path.ts';
-import type { Reading } from './fast-path.ts';
-import type { CommandName } from './options.ts';
-import { ReaderGone, tell } from './output.ts';
+import type { Reading, Value } from './fast-path.ts';
+import { commands } from './options.ts';
+import type { Command, CommandName } from './options.ts';
+import { ReaderGone, tell, tellLine } from './output.ts';
 
 type Run<N extends CommandName> = (reading: Reading<N>) => Promise<void> | void;
 
@@ -23,12 +24,23 @@ const runners: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
  * @returns the exit code, as docs/command-line.md lists them
  */
 export async function main(words: readonly string[]): Promise<number> {
-  process.on('uncaughtException', (error) => process.exit(fail(error)));
+  let debug = false;
+  // Rejections that nobody awaits end here too.
+  process.on('uncaughtException', (error) => process.exit(fail(error, debug)));
   try {
-    await run(readFast(words) ?? (await (await import('./careful-path.ts')).readCarefully(words)));
+    if (words.length === 0) {
+      const { helpText } = await import('./commands/help.ts');
+      tellLine((await helpText()).trimEnd());
+      return exitCodes.INVALID_ARGUMENT;
+    }
+    const reading = readFast(words) ?? (await (await import('./careful-path.ts')).readCarefully(words));
+    const values: Readonly<Record<string, Value>> = reading.values;
+    debug = values['debug'] === true;
+    refuseLaterOptions(reading);
+    await run(reading);
     return 0;
   } catch (error) {
-    return fail(error);
+    return fail(error, debug);
   }
 }
 
@@ -37,14 +49,37 @@ async function run<N extends CommandName>(reading: Reading<N>): Promise<void> {
   await command.run(reading);
 }
 
-function fail(error: unknown): number {
+function refuseLaterOptions({ command, values }: Reading): void {
+  const options: Command['options'] = commands[command].options;
+  for (const [name, value] of Object.entries(values)) {
+    if (value && options[name]?.later === 'refused') {
+      throw new RolesAnywhereError('INVALID_ARGUMENT', `--${name} is not in this version yet`);
+    }
+  }
+}
+
+function fail(error: unknown, debug: boolean): number {
   if (error instanceof ReaderGone) return exitCodes.FILE_UNWRITABLE;
+  if (debug) tellOrigin(error);
   if (error instanceof RolesAnywhereError) {
     tell('error', error.message);
     if (error.hint !== undefined) tell('hint', error.hint);
     return exitCodes[error.code];
   }
-  const name = error instanceof Error ? error.name : typeof error;
-  tell('error', `this is a defect in rolesanywhere, please report it (${name})`);
+  tell('error', `this is a defect of rolesanywhere (${kind(error)})`);
+  tell('hint', 'please report it, with what it says under --debug');
   return exitCodes.INTERNAL;
+}
+
+/** Where an error and its causes came from. Without their messages, which may quote what they failed on. */
+function tellOrigin(error: unknown): void {
+  tell('debug', kind(error));
+  if (!(error instanceof Error)) return;
+  for (const frame of error.stack?.match(/^ +at .+$/gm) ?? []) tell('debug', frame);
+  if (error.cause !== undefined) tellOrigin(error.cause);
+}
+
+function kind(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name;
 }

@@ -18,8 +18,11 @@ export interface Option {
   readonly conflicts?: string;
   /** An option that the old helper lacks. */
   readonly isNew?: true;
-  /** Read, so that a command line keeps its meaning, but refused: its feature is not built yet. */
-  readonly unsupported?: true;
+  /**
+   * Its feature is not built yet. The option is read, so that a command line keeps its meaning, and refused; or
+   * accepted without effect, where it can have none with the keys that are supported.
+   */
+  readonly later?: 'refused' | 'no effect';
 }
 
 export interface Argument {
@@ -36,13 +39,9 @@ export interface Command {
   readonly purpose: string;
   readonly argument?: Argument;
   readonly options: Readonly<Record<string, Option>>;
-  /** Complete command lines, each with what it does. */
+  /** Commands that work as they stand in a POSIX shell, each with what it does. */
   readonly examples: readonly (readonly [line: string, does: string])[];
 }
-
-const general = {
-  debug: { kind: 'flag', group: 'General', description: 'say each step on stderr, never a secret' },
-} as const satisfies Record<string, Option>;
 
 const sessionOptions = {
   'trust-anchor-arn': {
@@ -111,60 +110,60 @@ const sessionOptions = {
     value: 'SOURCE',
     group: 'Certificate and key',
     isNew: true,
-    unsupported: true,
+    later: 'refused',
     description: 'password of the key, or PIN of the token: file:PATH, env:NAME, fd:N, stdin or prompt',
   },
   'pkcs8-password': {
     kind: 'text',
     value: 'PASSWORD',
     group: 'Certificate and key',
-    unsupported: true,
+    later: 'refused',
     description: 'password of the key; others can see it in the process list',
   },
   'cert-selector': {
     kind: 'text',
     value: 'SELECTOR',
     group: 'Certificate and key',
-    unsupported: true,
+    later: 'refused',
     description: 'which certificate to use: Key=x509Subject,Value=… or a JSON file as file://PATH',
   },
   'use-latest-expiring-certificate': {
     kind: 'flag',
     group: 'Certificate and key',
-    unsupported: true,
+    later: 'no effect',
     description: 'of several matching certificates, use the one that expires last',
   },
   'system-store-name': {
     kind: 'text',
     value: 'NAME',
     group: 'Certificate and key',
-    unsupported: true,
+    later: 'no effect',
     description: "Windows certificate store (the old helper's default is MY)",
   },
   'pkcs11-lib': {
     kind: 'text',
     value: 'FILE',
     group: 'Tokens and TPM',
-    unsupported: true,
+    later: 'no effect',
     description: "PKCS#11 module; p11-kit's proxy unless given",
   },
   'reuse-pin': {
     kind: 'flag',
     group: 'Tokens and TPM',
-    unsupported: true,
+    later: 'no effect',
     description: 'give the PIN again for keys that ask at every signature',
   },
   'tpm-key-password': {
     kind: 'text',
     value: 'PASSWORD',
     group: 'Tokens and TPM',
-    unsupported: true,
+    later: 'no effect',
     description: 'password of the TPM key; others can see it in the process list',
   },
   'no-tpm-key-password': {
     kind: 'flag',
     group: 'Tokens and TPM',
-    unsupported: true,
+    later: 'no effect',
     conflicts: 'tpm-key-password',
     description: 'the TPM key has no password',
   },
@@ -173,7 +172,7 @@ const sessionOptions = {
     value: 'SOURCE',
     group: 'Tokens and TPM',
     isNew: true,
-    unsupported: true,
+    later: 'refused',
     description: "authorisation of the TPM key's parent: file:PATH, env:NAME, fd:N, stdin or prompt",
   },
   region: {
@@ -205,7 +204,7 @@ const sessionOptions = {
     value: 'FILE',
     group: 'Service and network',
     isNew: true,
-    description: 'PEM authorities to trust instead of the system’s (AWS_CA_BUNDLE likewise)',
+    description: "PEM authorities to trust instead of the system's, like AWS_CA_BUNDLE",
   },
   'no-verify-ssl': {
     kind: 'flag',
@@ -224,7 +223,7 @@ const sessionOptions = {
     kind: 'flag',
     group: 'Service and network',
     isNew: true,
-    unsupported: true,
+    later: 'refused',
     conflicts: 'no-cache',
     description: 'share the session with other processes of this user',
   },
@@ -232,10 +231,10 @@ const sessionOptions = {
     kind: 'flag',
     group: 'Service and network',
     isNew: true,
-    unsupported: true,
+    later: 'no effect',
     description: 'open a session of its own whatever ROLESANYWHERE_CACHE says',
   },
-  ...general,
+  debug: { kind: 'flag', group: 'General', description: 'say each step on stderr, never a secret' },
 } as const satisfies Record<string, Option>;
 
 const shells = ['bash', 'zsh', 'fish', 'powershell'] as const;
@@ -249,11 +248,13 @@ export const commands = {
     options: sessionOptions,
     examples: [
       [
-        'rolesanywhere credential-process --certificate leaf.pem --private-key leaf.key --trust-anchor-arn $TRUST_ANCHOR --profile-arn $PROFILE --role-arn $ROLE',
+        'rolesanywhere credential-process --certificate leaf.pem --private-key leaf.key \\\n' +
+          '  --trust-anchor-arn "$TRUST_ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
         'a certificate and its key in two files',
       ],
       [
-        'rolesanywhere credential-process --certificate both.pem --session-duration 900 --trust-anchor-arn $TRUST_ANCHOR --profile-arn $PROFILE --role-arn $ROLE',
+        'rolesanywhere credential-process --certificate both.pem --session-duration 900 \\\n' +
+          '  --trust-anchor-arn "$TRUST_ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
         'both in one file, for a quarter of an hour',
       ],
     ],
@@ -324,7 +325,6 @@ export const commands = {
         description:
           'misbehave: throttle:N, error:CODE:N, latency:MS, skew:SECONDS or reset:N, N requests long; may be repeated',
       },
-      ...general,
     },
     examples: [
       [

@@ -41,13 +41,12 @@ export function tellLine(line: string): void {
 
 /**
  * Messages carry words from the service and from file names: what could move the cursor, change colours, forge a
- * second line or turn the writing direction is spelled out.
+ * second line or turn the writing direction is spelled out, in the form that JSON knows too.
  */
 export function harmless(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
-    const point = (character.codePointAt(0) ?? 0).toString(16);
-    return `\\u{${point}}`;
-  });
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
+    character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  );
 }
 
 /** What the library reports, on standard error; steps only with `--debug`, with the time since the process began. */

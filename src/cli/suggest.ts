@@ -4,12 +4,12 @@
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const wanted = inKebabCase(word);
-  const beginning = candidates.filter((candidate) => candidate.startsWith(`${wanted}-`));
-  if (beginning.length === 1) return beginning[0];
+  const begun = wanted.length < 3 ? [] : candidates.filter((candidate) => candidate.startsWith(wanted));
+  if (begun.length > 0) return begun.reduce((best, other) => (other.length < best.length ? other : best));
   const [best] = candidates
     .map((candidate) => ({ candidate, distance: distance(wanted, candidate) }))
     .sort((a, b) => a.distance - b.distance);
-  return best !== undefined && best.distance <= Math.max(1, wanted.length / 4) ? best.candidate : undefined;
+  return best !== undefined && best.distance <= Math.max(1, wanted.length / 3) ? best.candidate : undefined;
 }
 
 function inKebabCase(word: string): string {

@@ -55,7 +55,7 @@ export class DerReader {
   }
 
   /** The tag of the next element, undefined at the end: how OPTIONAL and CHOICE are told apart. */
-  get nextTag(): number | undefined {
+  peek(): number | undefined {
     return this.#bytes[this.#offset];
   }
 
@@ -83,7 +83,7 @@ export class DerReader {
 
   /** The inside of the next element if it has this tag: an OPTIONAL. */
   enterOptional(tag: number): DerReader | undefined {
-    return this.nextTag === tag ? this.enter(tag) : undefined;
+    return this.peek() === tag ? this.enter(tag) : undefined;
   }
 
   sequence(): DerReader {

@@ -39,8 +39,9 @@ export function readPem(input: Uint8Array): PemBlock[] {
       const end = Buffer.from(`-----END ${label}-----`);
       const bodyEnd = bytes.indexOf(end, bodyStart);
       const body = bytes.subarray(bodyStart, bodyEnd === -1 ? bytes.length : bodyEnd);
-      if (bodyEnd === -1 || body.includes(dashes))
+      if (bodyEnd === -1 || body.includes(dashes)) {
         throw new EncodingError(`${where} has no END line of its own`);
+      }
       blocks.push(readBlock(label, body, where));
       offset = bytes.indexOf(begin, bodyEnd + end.length);
     } else {
@@ -68,10 +69,14 @@ function readBlock(label: string, body: Buffer, where: string): PemBlock {
     for (let end = body.indexOf('\n'); end !== -1; end = body.indexOf('\n', offset)) {
       const line = body.toString('latin1', offset, end).trimEnd();
       const [, name, value = ''] = /^\s*([!-9;-~]+):(.*)$/.exec(line) ?? [];
-      if (name !== undefined) headers.set((last = name), value.trim());
-      else if (last !== undefined && /^\s+\S/.test(line))
+      if (name !== undefined) {
+        last = name;
+        headers.set(name, value.trim());
+      } else if (last !== undefined && /^\s+\S/.test(line)) {
         headers.set(last, (headers.get(last) ?? '') + line.trim());
-      else if (last !== undefined || line !== '') break;
+      } else if (last !== undefined || line !== '') {
+        break;
+      }
       offset = end + 1;
     }
   }

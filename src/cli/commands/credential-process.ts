@@ -1,3 +1,48 @@
-export function run(): void {
-  return;
+import type { Reading } from '../fast-path.ts';
+import { given } from '../given.ts';
+import { print, stderrReporter } from '../output.ts';
+import { nameValues, wholeNumber } from '../values.ts';
+
+/** Prints one credential_process document and its line end, or nothing and fails. */
+export async function run({ values }: Reading<'credential-process'>): Promise<void> {
+  const reporter = stderrReporter(values.debug);
+  const properties = values['instance-property'];
+  const { prepareSession, createSession } = await import('../../aws/create-session.ts');
+  // First of all: a mistake on the command line shall show before any file is read or password asked for.
+  const session = prepareSession(
+    given({
+      trustAnchorArn: values['trust-anchor-arn'],
+      profileArn: values['profile-arn'],
+      roleArn: values['role-arn'],
+      region: values.region,
+      endpoint: values.endpoint,
+      durationSeconds: wholeNumber('session-duration', values['session-duration']),
+      roleSessionName: values['role-session-name'],
+      instanceProperties: properties.length === 0 ? undefined : nameValues('instance-property', properties),
+    }),
+  );
+  const connection = given({
+    proxy: values['no-proxy'] ? ('none' as const) : values['with-proxy'] ? ('required' as const) : undefined,
+    caBundle: values['ca-bundle'],
+    verifyTls: !values['no-verify-ssl'],
+    timeoutSeconds: wholeNumber('timeout', values.timeout, 1),
+    reporter,
+  });
+
+  const { openIdentity } = await import('../../identity.ts');
+  const identity = await openIdentity(
+    given({
+      certificate: values.certificate,
+      privateKey: values['private-key'],
+      intermediates: values.intermediates,
+      reporter,
+    }),
+  );
+  try {
+    const { credentials } = await createSession(identity, session, connection);
+    const { formatProcessCredentials } = await import('../../credentials/process-json.ts');
+    print(`${formatProcessCredentials(credentials)}\n`);
+  } finally {
+    await identity[Symbol.asyncDispose]();
+  }
 }

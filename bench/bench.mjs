@@ -1,0 +1,174 @@
+// `npm run bench`: how long whole processes take and how much memory they need, next to their baselines.
+//
+//   npm run bench -- [--runs 31] [--key rsa|ec] [--node VERSION|PATH]… [--json]
+//
+// Runs are interleaved (A B C A B C …), so that whatever else the machine does falls on all alike. AWS_SIGNING_HELPER
+// may name another helper to measure beside ours.
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs, promisify } from 'node:util';
+
+import { fetchRuntimes, runtimes } from '../test/support/runtimes/runtimes.mjs';
+import { startService, writeCertificates } from './service.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '31' },
+    key: { type: 'string', default: 'rsa' },
+    node: { type: 'string', multiple: true, default: [process.execPath, '24'] },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+const account = 'us-east-1:123456789012';
+const trustAnchorArn = `arn:aws:rolesanywhere:${account}:trust-anchor/00000000-0000-0000-0000-000000000001`;
+const profileArn = `arn:aws:rolesanywhere:${account}:profile/00000000-0000-0000-0000-000000000002`;
+const roleArn = 'arn:aws:iam::123456789012:role/bench';
+
+/** Targets: what may cost at most so many times what. */
+const limits = [
+  { subject: 'version', baseline: 'bare runtime', ratio: 1.05 },
+  { subject: 'credential-process', baseline: 'floor', ratio: 1.15 },
+];
+
+const resolveRuntime = async (wanted) => {
+  if (wanted.includes('/')) return wanted;
+  await fetchRuntimes();
+  const found = runtimes().filter(({ name }) => `${name}.`.startsWith(`${wanted}.`));
+  if (found.length === 0) throw new Error(`no runtime ${wanted} among ${runtimes().map(({ name }) => name)}`);
+  return found.at(-1).path;
+};
+
+const subjects = (node, directory, endpoint) => {
+  const command = join(import.meta.dirname, '..', 'bin', 'rolesanywhere.js');
+  const inDirectory = (name) => join(directory, name);
+  const session = [
+    ...['credential-process', '--endpoint', endpoint],
+    ...[
+      '--certificate',
+      inDirectory(`${options.key}.pem`),
+      '--private-key',
+      inDirectory(`${options.key}.key`),
+    ],
+    ...['--trust-anchor-arn', trustAnchorArn, '--profile-arn', profileArn, '--role-arn', roleArn],
+  ];
+  const ca = inDirectory('ca.pem');
+  const floor = join(import.meta.dirname, 'floor.cjs');
+  const other = process.env.AWS_SIGNING_HELPER;
+  return new Map([
+    ['bare runtime', [node, join(import.meta.dirname, 'empty.cjs')]],
+    ['version', [node, command, 'version']],
+    ['floor', [node, floor, endpoint, inDirectory(`${options.key}.key`), ca]],
+    ['credential-process', [node, command, ...session, '--ca-bundle', ca]],
+    ...(other ? [['AWS_SIGNING_HELPER', [other, ...session]]] : []),
+  ]);
+};
+
+// Nothing of the caller's: NODE_EXTRA_CA_CERTS alone costs tens of milliseconds. SSL_CERT_FILE tells helpers that
+// have no --ca-bundle whom to trust.
+const environment = (directory) => ({
+  PATH: process.env.PATH,
+  HOME: directory,
+  SSL_CERT_FILE: join(directory, 'ca.pem'),
+});
+
+/** Milliseconds from the start of the process to its end. */
+const time = ([file, ...words], env) =>
+  new Promise((resolve, reject) => {
+    const start = process.hrtime.bigint();
+    const child = spawn(file, words, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (text) => (stderr += text));
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      const milliseconds = Number(process.hrtime.bigint() - start) / 1e6;
+      if (code === 0) resolve(milliseconds);
+      else
+        child.on('close', () =>
+          reject(new Error(`${[file, ...words].join(' ')} ended with ${code}: ${stderr}`)),
+        );
+    });
+  });
+
+/** Peak resident memory in MiB, by GNU time; measured apart, since its process would count in the times. */
+const memory = async (words, env) => {
+  const { stderr } = await promisify(execFile)('/usr/bin/time', ['-f', '%M', ...words], { env });
+  return Number(stderr.trim().split('\n').at(-1)) / 1024;
+};
+
+const median = (numbers) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+};
+
+const measure = async (node, directory, endpoint) => {
+  const env = environment(directory);
+  const all = [...subjects(node, directory, endpoint)].map(([name, words]) => ({ name, words, times: [] }));
+  // The first round warms the page cache and the compile cache, and is thrown away.
+  for (let round = -1; round < Number(options.runs); round++) {
+    for (const { words, times } of all) {
+      const milliseconds = await time(words, env);
+      if (round >= 0) times.push(milliseconds);
+    }
+  }
+  const canMeasureMemory = existsSync('/usr/bin/time');
+  const results = [];
+  for (const { name, words, times } of all) {
+    const peaks = [];
+    for (let run = 0; canMeasureMemory && run < 5; run++) peaks.push(await memory(words, env));
+    results.push({
+      name,
+      median: median(times),
+      minimum: Math.min(...times),
+      peakMiB: canMeasureMemory ? median(peaks) : null,
+    });
+  }
+  const medianOf = (wanted) => results.find(({ name }) => name === wanted).median;
+  const { stdout } = await promisify(execFile)(node, ['--version']);
+  return {
+    node: stdout.trim(),
+    results: results.map((result) => ({
+      ...result,
+      toBare: result.median / medianOf('bare runtime'),
+      toFloor: result.median / medianOf('floor'),
+    })),
+    targets: limits.map(({ subject, baseline, ratio }) => {
+      const reached = medianOf(subject) / medianOf(baseline);
+      return { subject, baseline, limit: ratio, reached, met: reached <= ratio };
+    }),
+  };
+};
+
+const print = ({ node, results, targets }) => {
+  const row = (name, ...cells) =>
+    console.log(name.padEnd(20) + cells.map((cell) => cell.padStart(11)).join(''));
+  console.log(`\nNode.js ${node.slice(1)}, ${options.key} key, median of ${options.runs} runs`);
+  row('', 'median ms', 'min ms', 'x bare', 'x floor', 'peak MiB');
+  for (const { name, median, minimum, toBare, toFloor, peakMiB } of results) {
+    const numbers = [median.toFixed(1), minimum.toFixed(1), toBare.toFixed(2), toFloor.toFixed(2)];
+    row(name, ...numbers, peakMiB?.toFixed(1) ?? '-');
+  }
+  for (const { subject, baseline, limit, reached, met } of targets) {
+    console.log(`${subject}: ${reached.toFixed(3)} x ${baseline}, ${met ? 'within' : 'OVER'} ${limit}`);
+  }
+};
+
+const directory = await mkdtemp(join(tmpdir(), 'rolesanywhere-bench-'));
+const service = await startService(await writeCertificates(directory), roleArn);
+try {
+  const reports = [];
+  for (const wanted of options.node) {
+    const report = await measure(await resolveRuntime(wanted), directory, service.endpoint);
+    reports.push(report);
+    if (!options.json) print(report);
+  }
+  if (options.json) console.log(JSON.stringify(reports, null, 2));
+  else if (!existsSync('/usr/bin/time')) console.log('\npeak memory needs GNU time: apt-get install time');
+} finally {
+  service.close();
+  await rm(directory, { recursive: true, force: true });
+}

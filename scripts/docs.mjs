@@ -1,0 +1,99 @@
+// Writes the tables of docs/command-line.md from what the program itself declares; with --check only says whether
+// they are fresh. The text around the tables is written by hand.
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { format, resolveConfig } from 'prettier';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const page = new URL('../docs/command-line.md', import.meta.url);
+
+/** The source is TypeScript, which the oldest Node we run on cannot import. */
+async function importSource(contents) {
+  const stdin = { contents, resolveDir: root, loader: 'ts' };
+  const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'esm', platform: 'node' });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+}
+
+const { commands, exitCodes } = await importSource(
+  "export { commands } from './src/cli/options.ts'; export { exitCodes } from './src/cli/exit-codes.ts';",
+);
+
+const escape = (text) => text.replaceAll('|', '\\|').replaceAll('<', '\\<');
+const table = (head, rows) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+function optionTables(options) {
+  const groups = new Map();
+  for (const [name, option] of Object.entries(options)) {
+    groups.set(option.group, [...(groups.get(option.group) ?? []), optionRow(name, option)]);
+  }
+  return [...groups].map(([group, rows]) => table([group, 'Default', 'Meaning'], rows)).join('\n\n');
+}
+
+const later = {
+  refused: ' (not in this version yet: refused)',
+  'no effect': ' (accepted; no effect in this version)',
+};
+
+function optionRow(name, option) {
+  const written = `\`--${name}${option.value === undefined ? '' : ` ${option.value}`}\`${option.isNew ? ' \\*' : ''}`;
+  const standard = option.required ? 'required' : option.default === undefined ? '' : `\`${option.default}\``;
+  return [written, standard, escape(option.description) + (later[option.later] ?? '')];
+}
+
+const tables = new Map([
+  [
+    'commands',
+    table(
+      ['Command', 'What it does'],
+      Object.entries(commands).map(([name, { argument, summary }]) => {
+        const word =
+          argument === undefined
+            ? ''
+            : argument.required
+              ? ` ${argument.name.toUpperCase()}`
+              : ` [${argument.name.toUpperCase()}]`;
+        return [`\`${name}${word}\``, escape(summary)];
+      }),
+    ),
+  ],
+  ...Object.entries(commands).map(([name, { options }]) => [`options ${name}`, optionTables(options)]),
+  [
+    'error codes',
+    table(
+      ['Exit code', "Error codes of the library's `RolesAnywhereError`"],
+      [...new Set(Object.values(exitCodes))].map((exitCode) => [
+        String(exitCode),
+        Object.keys(exitCodes)
+          .filter((code) => exitCodes[code] === exitCode)
+          .map((code) => `\`${code}\``)
+          .join(', '),
+      ]),
+    ),
+  ],
+]);
+
+const before = await readFile(page, 'utf8');
+const used = new Set();
+const replaced = before.replace(
+  /(<!-- table: (.*?) -->\n)[^]*?(<!-- end of table -->)/g,
+  (_, start, name, end) => {
+    const text = tables.get(name);
+    if (text === undefined) throw new Error(`docs/command-line.md asks for an unknown table: ${name}`);
+    used.add(name);
+    return `${start}\n${text}\n\n${end}`;
+  },
+);
+for (const [name, text] of tables) {
+  if (text !== '' && !used.has(name))
+    throw new Error(`docs/command-line.md has no place for the table: ${name}`);
+}
+const after = await format(replaced, { ...(await resolveConfig(fileURLToPath(page))), parser: 'markdown' });
+
+if (!process.argv.includes('--check')) {
+  await writeFile(page, after);
+} else if (after !== before) {
+  console.error('docs/command-line.md is stale: run npm run docs');
+  process.exitCode = 1;
+}

@@ -1,0 +1,128 @@
+import type { KeyObject } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
+import type { X509 } from './x509.ts';
+
+/** A certificate as the emulator judges it. OpenSSL verifies signatures, @peculiar/x509 reads the fields. */
+export interface EmulatorCertificate {
+  readonly der: Buffer;
+  /** 1, 2 or 3: the version as people count it. */
+  readonly version: number;
+  readonly serialNumber: bigint;
+  readonly subject: DistinguishedName;
+  readonly issuer: DistinguishedName;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** What the certificate is signed with, for instance `ECDSA` and `SHA-256`; the hash where there is one. */
+  readonly signature: { readonly algorithm: string; readonly hash: string | undefined };
+  /** The public key's algorithm, for people. */
+  readonly keyAlgorithm: string;
+  /** Undefined for a key that OpenSSL does not know. */
+  readonly publicKey: KeyObject | undefined;
+  readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
+  /** The bits of keyUsage (RFC 5280, section 4.2.1.3). */
+  readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
+  /** The names of subjectAltName by kind: `dns`, `url`, `email`, `ip`, `dn`, … */
+  readonly alternativeNames: readonly { readonly type: string; readonly value: string }[];
+  /** The first `dn` among them, taken apart. */
+  readonly alternativeDirectoryName: DistinguishedName | undefined;
+  /** The object identifiers of all extensions. */
+  readonly extensions: readonly { readonly type: string; readonly critical: boolean }[];
+  /** Whether this key's private half signed the other certificate. */
+  issued(other: EmulatorCertificate): boolean;
+}
+
+export interface DistinguishedName {
+  /** DER in hexadecimal, for comparing. */
+  readonly der: string;
+  /** RFC 4514, for people. */
+  readonly text: string;
+  /** Short name (or object identifier) and value of each attribute, in the certificate's order. */
+  readonly attributes: readonly (readonly [type: string, value: string])[];
+}
+
+/**
+ * Reads one DER certificate.
+ *
+ * @throws Error that says what is wrong with it; the two readers have many error classes
+ */
+export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificate {
+  const bytes = Buffer.from(der);
+  const node = new X509Certificate(bytes);
+  // OpenSSL takes PEM for DER and leaves alone what follows the certificate.
+  if (!node.raw.equals(bytes)) {
+    throw new Error('it is not one DER certificate');
+  }
+  const parsed = new x509.X509Certificate(bytes);
+  const basic = parsed.getExtension(x509.BasicConstraintsExtension);
+  const usage = parsed.getExtension(x509.KeyUsagesExtension);
+  const names = parsed.getExtension(x509.SubjectAlternativeNameExtension);
+  const alternativeNames = names === null ? [] : names.names.toJSON();
+  const directoryName = alternativeNames.find(({ type }) => type === 'dn')?.value;
+  const algorithm = parsed.signatureAlgorithm as { name: string; hash?: { name: string } };
+  return {
+    der: bytes,
+    version: parsed['asn'].tbsCertificate.version + 1,
+    serialNumber: parseSerial(node.serialNumber),
+    subject: readName(parsed.subjectName),
+    issuer: readName(parsed.issuerName),
+    notBefore: parsed.notBefore,
+    notAfter: parsed.notAfter,
+    signature: { algorithm: algorithm.name, hash: algorithm.hash?.name },
+    keyAlgorithm: (parsed.publicKey.algorithm as { name: string }).name,
+    publicKey: readKey(node),
+    basicConstraints: basic === null ? undefined : { ca: basic.ca, pathLength: basic.pathLength },
+    keyUsage:
+      usage === null
+        ? undefined
+        : {
+            digitalSignature: (usage.usages & x509.KeyUsageFlags.digitalSignature) !== 0,
+            keyCertSign: (usage.usages & x509.KeyUsageFlags.keyCertSign) !== 0,
+          },
+    alternativeNames,
+    alternativeDirectoryName:
+      directoryName === undefined ? undefined : readName(new x509.Name(directoryName)),
+    extensions: parsed.extensions.map(({ type, critical }) => ({ type, critical })),
+    issued: (other) => verifies(node, other.der),
+  };
+}
+
+/** Every certificate of a PEM text, in order. */
+export function readPemCertificates(x509: X509, pem: string): readonly EmulatorCertificate[] {
+  return x509.PemConverter.decodeWithHeaders(pem)
+    .filter(({ type }) => type === 'CERTIFICATE')
+    .map(({ rawData }) => readCertificate(x509, new Uint8Array(rawData)));
+}
+
+function verifies(issuer: X509Certificate, der: Uint8Array): boolean {
+  try {
+    return new X509Certificate(der).verify(issuer.publicKey);
+  } catch {
+    return false; // a key that OpenSSL does not know
+  }
+}
+
+function readKey(certificate: X509Certificate): KeyObject | undefined {
+  try {
+    return certificate.publicKey;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseSerial(hex: string): bigint {
+  return hex.startsWith('-') ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
+}
+
+function readName(name: InstanceType<X509['Name']>): DistinguishedName {
+  return {
+    der: Buffer.from(name.toArrayBuffer()).toString('hex'),
+    text: name.toString(),
+    attributes: name
+      .toJSON()
+      .flatMap((relative) =>
+        Object.entries(relative).flatMap(([type, values]) =>
+          values.map((value): [string, string] => [type, value]),
+        ),
+      ),
+  };
+}

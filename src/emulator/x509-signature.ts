@@ -1,0 +1,114 @@
+import type { KeyObject } from 'node:crypto';
+import { verify } from 'node:crypto';
+import { region } from './account.ts';
+import { readAuthorization } from './authorization.ts';
+import type { EmulatorCertificate } from './certificate.ts';
+import { readCertificate } from './certificate.ts';
+import { maximumChainLength } from './certificate-path.ts';
+import type { HttpRequest } from './http-request.ts';
+import { headerValues } from './http-request.ts';
+import { accessDenied } from './service-error.ts';
+import type { X509 } from './x509.ts';
+
+const service = 'rolesanywhere';
+
+/** P-256, P-384 and P-521, as OpenSSL names them. */
+const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
+
+/** Who signed a request: proven to hold the leaf's key, the certificates not yet trusted. */
+export interface Signatory {
+  readonly leaf: EmulatorCertificate;
+  readonly chain: readonly EmulatorCertificate[];
+}
+
+/**
+ * Verifies the signature of a CreateSession request by the certificate that it carries (Roles Anywhere user guide,
+ * "Signing process").
+ *
+ * @throws ServiceError
+ */
+export function verifyX509Signature(x509: X509, request: HttpRequest, now: Date): Signatory {
+  const authorization = readAuthorization(
+    request,
+    {
+      service,
+      region,
+      codes: {
+        missing: 'AccessDeniedException',
+        incomplete: 'AccessDeniedException',
+        mismatch: 'AccessDeniedException',
+      },
+    },
+    now,
+  );
+  const [leaf] = readHeader(x509, request, 'x-amz-x509', 1);
+  if (leaf === undefined) {
+    throw accessDenied('Insufficient certificate', 'x-amz-x509 is missing');
+  }
+  const chain = readHeader(x509, request, 'x-amz-x509-chain', maximumChainLength);
+  const { algorithm, key } = requiredAlgorithm(leaf);
+  if (authorization.algorithm !== algorithm) {
+    throw accessDenied(
+      'Invalid signature',
+      `the algorithm is '${authorization.algorithm}', and the certificate's key asks for ${algorithm}`,
+    );
+  }
+  // In decimal, without leading zeros: the text is compared, for a serial is too large for a number.
+  if (authorization.credential !== leaf.serialNumber.toString()) {
+    throw accessDenied(
+      'Invalid signature',
+      `the serial number in Credential is '${authorization.credential}', and the certificate's is ${leaf.serialNumber} (decimal)`,
+    );
+  }
+  const signature = Buffer.from(authorization.signature, 'hex');
+  if (!verify('sha256', Buffer.from(authorization.stringToSign), key, signature)) {
+    throw accessDenied('Invalid signature', 'the signature does not fit the request and the certificate');
+  }
+  return { leaf, chain };
+}
+
+/** Which algorithm the certificate's own key asks for. ML-DSA, AWS4-X509-MLDSA, is not known yet. */
+function requiredAlgorithm({ publicKey: key, keyAlgorithm }: EmulatorCertificate): {
+  algorithm: string;
+  key: KeyObject;
+} {
+  if (key?.asymmetricKeyType === 'rsa') {
+    return { algorithm: 'AWS4-X509-RSA-SHA256', key };
+  }
+  const curve = key?.asymmetricKeyDetails?.namedCurve;
+  if (key?.asymmetricKeyType === 'ec' && curve !== undefined && curves.has(curve)) {
+    return { algorithm: 'AWS4-X509-ECDSA-SHA256', key };
+  }
+  throw accessDenied(
+    'Insufficient certificate',
+    `the leaf's key is ${curve ?? keyAlgorithm}: this emulator knows RSA and EC P-256, P-384 and P-521`,
+  );
+}
+
+/** The certificates of a header, base64 of DER, comma-separated. */
+function readHeader(x509: X509, request: HttpRequest, name: string, maximum: number): EmulatorCertificate[] {
+  const values = headerValues(request, name);
+  if (values.length > 1) {
+    throw accessDenied('Insufficient certificate', `${name} was sent ${values.length} times`);
+  }
+  const items = values[0]?.split(',') ?? [];
+  if (items.length > maximum) {
+    throw accessDenied(
+      'Insufficient certificate',
+      `${name} holds ${items.length} certificates, and ${maximum} are allowed`,
+    );
+  }
+  return items.map((item) => {
+    const text = item.trim();
+    const der = Buffer.from(text, 'base64');
+    if (text === '' || der.toString('base64') !== text) {
+      throw accessDenied('Insufficient certificate', `${name} is not base64`);
+    }
+    try {
+      return readCertificate(x509, der);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'it cannot be read';
+      throw accessDenied('Insufficient certificate', `${name} holds no DER certificate: ${why}`);
+    }
+  });
+}

@@ -1,0 +1,46 @@
+import { DerReader, contextTag, isDer, tags } from './der.ts';
+import { EncodingError } from './encoding-error.ts';
+import { readPem } from './pem.ts';
+
+/** What DER files of keys and certificates are, told by their first elements. */
+export type DerKind =
+  'certificate' | 'private key' | 'encrypted private key' | 'public key' | 'PKCS#12 file' | 'PKCS#7 file';
+
+const signedData = '1.2.840.113549.1.7.2';
+
+/** Tells what the first element is by its outermost structure; undefined when it is nothing that we know. */
+export function derKind(bytes: Uint8Array): DerKind | undefined {
+  try {
+    const outer = new DerReader(bytes).sequence();
+    switch (outer.peek()) {
+      case tags.integer: {
+        // PFX (RFC 7292, section 4) has version 3; PKCS#1, SEC1 and PKCS#8 keys have 0 or 1.
+        const version = outer.integer();
+        return version === 3n ? 'PKCS#12 file' : 'private key';
+      }
+      case tags.objectIdentifier:
+        return outer.objectIdentifier() === signedData ? 'PKCS#7 file' : undefined;
+      case tags.sequence: {
+        const inner = outer.sequence();
+        if (inner.peek() === contextTag(0) || inner.peek() === tags.integer) return 'certificate';
+        return outer.peek() === tags.octetString ? 'encrypted private key' : 'public key';
+      }
+      default:
+        return undefined;
+    }
+  } catch (error) {
+    if (!(error instanceof EncodingError)) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * What a file of keys and certificates holds, in words, for the message that says what it does not hold.
+ *
+ * @throws EncodingError when it is broken PEM
+ */
+export function describeContents(bytes: Uint8Array): string {
+  if (isDer(bytes)) return `it is a ${derKind(bytes) ?? 'DER file of another kind'}`;
+  const labels = new Set(readPem(bytes).map(({ label }) => label));
+  return labels.size === 0 ? 'it is neither PEM nor DER' : `it is PEM of ${[...labels].join(', ')}`;
+}

@@ -1,0 +1,188 @@
+import { derKind } from '../../encoding/contents.ts';
+import {
+  DerReader,
+  contextTag,
+  derBytes,
+  derElement,
+  derInteger,
+  derObjectIdentifier,
+  derOctetString,
+  derSequence,
+  tags,
+} from '../../encoding/der.ts';
+import { EncodingError } from '../../encoding/encoding-error.ts';
+import { RolesAnywhereError } from '../../errors.ts';
+import type { KeyType } from '../signer.ts';
+
+/** A private key that we can sign with, in the form that `node:crypto` takes. Wipe it when it is imported. */
+export interface PrivateKey {
+  readonly keyType: KeyType;
+  readonly type: 'pkcs1' | 'sec1';
+  readonly der: Uint8Array;
+}
+
+const rsaEncryption = '1.2.840.113549.1.1.1';
+const ecPublicKey = '1.2.840.10045.2.1';
+
+/** Everything under this is ML-DSA or its relatives (RFC 9881). */
+const mlDsa = '2.16.840.1.101.3.4.3.';
+
+/** P-256, P-384 and P-521: RFC 5480, section 2.1.1.1. */
+const curves = ['1.2.840.10045.3.1.7', '1.3.132.0.34', '1.3.132.0.35'];
+
+/** Key types and curves that are met in the field and not accepted: refused by the name that people know. */
+const names: Readonly<Record<string, string>> = {
+  '1.2.840.113549.1.1.10': 'RSA-PSS',
+  '1.2.840.113549.1.1.7': 'RSA-OAEP',
+  '1.2.840.10040.4.1': 'DSA',
+  '1.2.840.113549.1.3.1': 'DH',
+  '1.2.840.10046.2.1': 'DH (X9.42)',
+  '1.3.101.110': 'X25519',
+  '1.3.101.111': 'X448',
+  '1.3.101.112': 'Ed25519',
+  '1.3.101.113': 'Ed448',
+  '2.16.840.1.101.3.4.3.17': 'ML-DSA-44',
+  '2.16.840.1.101.3.4.3.18': 'ML-DSA-65',
+  '2.16.840.1.101.3.4.3.19': 'ML-DSA-87',
+  '1.2.156.10197.1.301': 'SM2',
+  '1.3.132.0.10': 'secp256k1',
+  '1.3.132.0.33': 'P-224',
+  '1.2.840.10045.3.1.1': 'P-192',
+  '1.3.36.3.3.2.8.1.1.7': 'brainpoolP256r1',
+  '1.3.36.3.3.2.8.1.1.8': 'brainpoolP256t1',
+  '1.3.36.3.3.2.8.1.1.11': 'brainpoolP384r1',
+  '1.3.36.3.3.2.8.1.1.12': 'brainpoolP384t1',
+  '1.3.36.3.3.2.8.1.1.13': 'brainpoolP512r1',
+  '1.3.36.3.3.2.8.1.1.14': 'brainpoolP512t1',
+};
+
+/**
+ * Reads a private key by its structure, whatever the PEM label in front of it says: PKCS#1 (RFC 8017, appendix
+ * A.1.2), SEC1 (RFC 5915) or PKCS#8 (RFC 5958).
+ *
+ * @param source as error messages shall call it
+ * @param curve the object identifier from an EC PARAMETERS block, for a SEC1 key that does not name its curve
+ * @throws RolesAnywhereError KEY_UNSUPPORTED, PASSWORD_REQUIRED or KEY_INVALID
+ * @throws EncodingError
+ */
+export function decodePrivateKey(der: Uint8Array, source: string, curve?: string): PrivateKey {
+  const kind = derKind(der);
+  if (kind === 'encrypted private key') throw encrypted(source);
+  if (kind === 'PKCS#12 file')
+    throw notYet(`${source} is a PKCS#12 file`, 'openssl pkcs12 -nodes -in FILE -out FILE.pem');
+  if (kind !== 'private key' && kind !== undefined) {
+    throw new RolesAnywhereError('KEY_INVALID', `private key ${source} is no private key: it is a ${kind}`);
+  }
+  const file = new DerReader(der);
+  const key = file.sequence();
+  file.end();
+  key.integer();
+  switch (key.peek()) {
+    case tags.integer:
+      return decodeRsa(der, source);
+    case tags.octetString:
+      return decodeEc(der, source, curve);
+    default:
+      return decodePkcs8(key, source);
+  }
+}
+
+/** OneAsymmetricKey (RFC 5958, section 2), behind its version. */
+function decodePkcs8(key: DerReader, source: string): PrivateKey {
+  const algorithm = key.sequence();
+  const type = algorithm.objectIdentifier();
+  if (type === rsaEncryption) return decodeRsa(key.octetString(), source);
+  if (type === ecPublicKey) return decodeEc(key.octetString(), source, readCurve(algorithm, source));
+  if (type.startsWith(mlDsa)) throw notYet(`${source} is an ML-DSA key`, undefined);
+  throw unsupported(`${source} is of type ${names[type] ?? type}`);
+}
+
+function decodeRsa(der: Uint8Array, source: string): PrivateKey {
+  const key = new DerReader(der).sequence();
+  const version = key.integer();
+  const numbers: number[] = [];
+  while (key.peek() === tags.integer) numbers.push(bitLength(key.next().content));
+  if (version === 0n && numbers.length === 5) throw unsupported(`${source} is of type DSA`);
+  if (version !== 0n) throw unsupported(`${source} is an RSA key of more than two primes`);
+  key.end();
+  const [modulus = 0] = numbers;
+  // None of its parts is longer than the modulus; an absurd one would keep the processor busy for hours.
+  if (numbers.length !== 8 || numbers.some((bits) => bits > modulus)) {
+    throw new EncodingError('it has not the numbers of an RSA key');
+  }
+  if (modulus < 2048 || modulus > 8192) throw unsupported(`${source} is an RSA key of ${modulus} bits`);
+  return { keyType: 'rsa', type: 'pkcs1', der };
+}
+
+/** ECPrivateKey (RFC 5915, section 3) */
+function decodeEc(der: Uint8Array, source: string, outerCurve: string | undefined): PrivateKey {
+  const key = new DerReader(der).sequence();
+  key.integer();
+  const secret = key.octetString();
+  const parameters = key.enterOptional(contextTag(0));
+  const curve = parameters === undefined ? outerCurve : readCurve(parameters, source);
+  if (curve === undefined) {
+    throw new RolesAnywhereError(
+      'KEY_INVALID',
+      `private key ${source} is an EC key that does not say on which curve`,
+      {
+        hint: 'put the EC PARAMETERS block that belongs to it in front of it',
+      },
+    );
+  }
+  if (!curves.includes(curve)) throw unsupported(`${source} is an EC key on ${names[curve] ?? curve}`);
+  // Without the public key that may stand beside it: computed from the secret, it cannot be another key's.
+  const rebuilt = derSequence(
+    derInteger(1n),
+    derOctetString([secret]),
+    derElement(contextTag(0), derObjectIdentifier(curve)),
+  );
+  return { keyType: 'ec', type: 'sec1', der: derBytes(rebuilt) };
+}
+
+/** ECParameters (RFC 5480, section 2.1.1): the curve's name, and never its equation. */
+export function readCurve(parameters: DerReader, source: string): string | undefined {
+  if (parameters.done) return undefined;
+  if (parameters.peek() === tags.objectIdentifier) return parameters.objectIdentifier();
+  throw new RolesAnywhereError(
+    'KEY_UNSUPPORTED',
+    `private key ${source} is an EC key with explicit parameters`,
+    {
+      hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE',
+    },
+  );
+}
+
+export function encrypted(source: string): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'PASSWORD_REQUIRED',
+    `private key ${source} is encrypted, which is not supported yet`,
+    {
+      hint: 'write it without a password, readable by you alone: umask 077; openssl pkey -in FILE -out FILE.plain',
+    },
+  );
+}
+
+export function notYet(what: string, command: string | undefined): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'KEY_UNSUPPORTED',
+    `private key ${what}, which is not supported yet`,
+    command === undefined ? {} : { hint: `write it as PEM: ${command}` },
+  );
+}
+
+function unsupported(what: string): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'KEY_UNSUPPORTED',
+    `private key ${what}, which IAM Roles Anywhere does not accept`,
+    {
+      hint: 'use an RSA key of 2048 to 8192 bits, or an EC key on P-256, P-384 or P-521',
+    },
+  );
+}
+
+/** The length of an INTEGER's positive value. */
+function bitLength(content: Uint8Array): number {
+  const first = content.findIndex((byte) => byte !== 0);
+  return first === -1 ? 0 : 8 * (content.length - first) - (Math.clz32(content[first] ?? 0) - 24);
+}

@@ -1,0 +1,174 @@
+import { closeSync, fstatSync, lstatSync, openSync, read, readSync } from 'node:fs';
+import { platform } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { RolesAnywhereError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+import { env } from '../runtime/env.ts';
+import type { SourceReference } from './reference.ts';
+
+/** No key or bundle comes near: 1 MiB holds some 700 certificates. */
+const maximumSize = 1024 * 1024;
+
+/** How long a descriptor in non-blocking mode may have nothing to say, in milliseconds. */
+const patience = 60_000;
+
+/** What is read, as messages call it. */
+export type Purpose = 'certificate' | 'intermediates' | 'private key';
+
+/** What a reference led to. The bytes may be wiped once the `Sources` that read them are done. */
+export interface Source {
+  readonly bytes: Uint8Array;
+  /** As messages call it behind its purpose: `/etc/x.pem`, or `from standard input`. */
+  readonly name: string;
+  /** The file's mode lets every user of the machine read it. */
+  readonly exposed: boolean;
+}
+
+/**
+ * Reads each source once, however many options name it: a key and its certificate may come out of one pipe, and the
+ * two halves of one file always fit each other. Disposing it wipes what was read.
+ */
+export class Sources implements Disposable {
+  readonly #sources = new Map<string, Source>();
+
+  /** @throws RolesAnywhereError KEY_UNREADABLE or CERTIFICATE_UNREADABLE; KEY_INVALID or CERTIFICATE_INVALID by size */
+  async read(reference: SourceReference, purpose: Purpose): Promise<Source> {
+    const key = JSON.stringify(reference);
+    const source = this.#sources.get(key) ?? (await readSource(reference, purpose));
+    this.#sources.set(key, source);
+    return source;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { bytes } of this.#sources.values()) bytes.fill(0);
+    this.#sources.clear();
+  }
+}
+
+async function readSource(reference: SourceReference, purpose: Purpose): Promise<Source> {
+  const name = nameOf(reference);
+  const codes: Record<'UNREADABLE' | 'INVALID', ErrorCode> =
+    purpose === 'private key'
+      ? { UNREADABLE: 'KEY_UNREADABLE', INVALID: 'KEY_INVALID' }
+      : { UNREADABLE: 'CERTIFICATE_UNREADABLE', INVALID: 'CERTIFICATE_INVALID' };
+  let contents;
+  try {
+    contents = await readReference(reference);
+  } catch (error) {
+    const [reason, hint] = explain(error);
+    throw new RolesAnywhereError(codes.UNREADABLE, `cannot read ${purpose} ${name}: ${reason}`, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+  const { length } = contents.bytes;
+  if (length === 0) throw new RolesAnywhereError(codes.INVALID, `${purpose} ${name} is empty`);
+  if (length > maximumSize) {
+    throw new RolesAnywhereError(codes.INVALID, `${purpose} ${name} is larger than 1 MiB`, {
+      hint: 'it is probably another file than you meant',
+    });
+  }
+  return { ...contents, name };
+}
+
+function nameOf(reference: SourceReference): string {
+  switch (reference.type) {
+    case 'file':
+      return reference.path;
+    case 'stdin':
+      return 'from standard input';
+    case 'environment':
+      return `from the environment variable ${reference.name}`;
+    case 'descriptor':
+      return `from file descriptor ${reference.descriptor}`;
+  }
+}
+
+async function readReference(reference: SourceReference): Promise<Omit<Source, 'name'>> {
+  switch (reference.type) {
+    case 'file':
+      return readFile(reference.path);
+    case 'stdin':
+      return { bytes: await readDescriptor(0), exposed: false };
+    case 'descriptor':
+      return { bytes: await readDescriptor(reference.descriptor), exposed: false };
+    case 'environment': {
+      const text = env(reference.name);
+      if (text === undefined) throw Object.assign(new Error('unset'), { code: 'UNSET' });
+      // Where a variable cannot hold line ends (.env files, some CI systems) they come written as \n.
+      return { bytes: Buffer.from(text.replaceAll('\\n', '\n')), exposed: false };
+    }
+  }
+}
+
+async function readFile(path: string): Promise<Omit<Source, 'name'>> {
+  const descriptor = openSync(path, 'r');
+  try {
+    const { mode, uid } = fstatSync(descriptor);
+    return {
+      bytes: await readAll((buffer) => readSync(descriptor, buffer)),
+      exposed: (mode & 0o004) !== 0 && platform() !== 'win32' && !isMountedSecret(path, uid),
+    };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Kubernetes mounts secrets as root's links to world-readable files; nobody can change that from inside. */
+function isMountedSecret(path: string, uid: number): boolean {
+  return uid === 0 && lstatSync(path).isSymbolicLink();
+}
+
+const readOnce = promisify(read);
+
+/** Asynchronously, since a pipe's other end may take its time. */
+function readDescriptor(descriptor: number): Promise<Uint8Array> {
+  return readAll(async (buffer) => {
+    const giveUp = Date.now() + patience;
+    for (;;) {
+      try {
+        return (await readOnce(descriptor, buffer, 0, buffer.length, null)).bytesRead;
+      } catch (error) {
+        const code = codeOf(error);
+        if (code === 'EOF') return 0; // How Windows reports that the other end is closed.
+        // Whoever shares the pipe may have made it non-blocking.
+        if (code !== 'EAGAIN' || Date.now() > giveUp) throw error;
+        await sleep(5);
+      }
+    }
+  });
+}
+
+/** Reads to the end, or past the size that is refused: a device has no end. */
+async function readAll(readInto: (buffer: Buffer) => number | Promise<number>): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(maximumSize + 1);
+  let length = 0;
+  for (;;) {
+    const count = await readInto(bytes.subarray(length));
+    length += count;
+    if (count === 0 || length === bytes.length) return bytes.subarray(0, length);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+const explanations: Readonly<Record<string, readonly [reason: string, hint?: string]>> = {
+  ENOENT: ['no such file'],
+  ENOTDIR: ['no such file'],
+  EACCES: ['permission denied', 'let the user that runs this read it'],
+  EPERM: ['permission denied'],
+  EISDIR: ['it is a directory', 'name the file in it'],
+  ELOOP: ['its symbolic links go in a circle'],
+  ENAMETOOLONG: ['the name is too long'],
+  EBADF: ['it is not open for reading', 'open it in the command, as in: rolesanywhere … 3< key.pem'],
+  EAGAIN: ['it stays silent'],
+  UNSET: ['it is not set, or empty', 'export the variable to this process'],
+};
+
+function explain(error: unknown): readonly [reason: string, hint?: string] {
+  const code = codeOf(error);
+  return explanations[code] ?? [code === '' ? 'it cannot be read' : `it cannot be read (${code})`];
+}

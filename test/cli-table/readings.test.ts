@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { readCarefully } from '../../src/cli/careful-path.ts';
+import { readFast } from '../../src/cli/fast-path.ts';
+import { commandNames, commands } from '../../src/cli/options.ts';
+import type { Command, CommandName, Option } from '../../src/cli/options.ts';
+import { RolesAnywhereError } from '../../src/errors.ts';
+
+const value = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 8 }),
+  fc.constantFrom(
+    '',
+    '-',
+    '--',
+    '-x',
+    '--debug',
+    '--region=x',
+    'a=b',
+    '=',
+    '"quoted"',
+    "'q'",
+    '0x10',
+    '1_000',
+    '007',
+  ),
+  fc.constantFrom(
+    '1e999',
+    'true',
+    'false',
+    'null',
+    '[object Object]',
+    'a.b',
+    'a,b',
+    '__proto__',
+    'constructor',
+    '\n',
+  ),
+);
+const flagValue = fc.constantFrom('true', 'false', 't', 'F', '1', '0', 'True', 'yes', '', 'FALSE');
+const dashes = fc.constantFrom('--', '--', '--', '-');
+
+/** One option in one of its spellings: one word or two. */
+function spelled(name: string, { kind }: Option): fc.Arbitrary<string[]> {
+  const alone = dashes.map((dash) => [`${dash}${name}`]);
+  const joined = (values: fc.Arbitrary<string>) =>
+    fc.tuple(dashes, values).map(([dash, text]) => [`${dash}${name}=${text}`]);
+  if (kind === 'flag') return fc.oneof({ weight: 2, arbitrary: alone }, joined(flagValue));
+  const apart = fc.tuple(dashes, value).map(([dash, text]) => [`${dash}${name}`, text]);
+  return fc.oneof(joined(value), apart);
+}
+
+/** A command line that is mostly in order: its required options, some others, and now and then something wrong. */
+function commandLine(name: CommandName): fc.Arbitrary<string[]> {
+  const { options, argument }: Command = commands[name];
+  const entries = Object.entries(options);
+  const required = entries
+    .filter(([, option]) => option.required)
+    .map(([name, option]) => spelled(name, option));
+  const some =
+    entries.length === 0 ? [] : [fc.oneof(...entries.map(([name, option]) => spelled(name, option)))];
+  const wrong = fc.oneof(
+    value.map((text) => [text]),
+    fc.constantFrom(
+      ['--nonsense'],
+      ['--no-debug'],
+      ['--roleArn', 'x'],
+      ['-d'],
+      ['--'],
+      ['---debug'],
+      ['--region'],
+    ),
+  );
+  const words: fc.Arbitrary<string[]>[] = [...required];
+  if (argument !== undefined) words.push(fc.constantFrom(...argument.choices.map((choice) => [choice]), []));
+  const extras = fc.array(fc.oneof(...some, { weight: 1, arbitrary: fc.constant([]) }), { maxLength: 6 });
+  return fc
+    .tuple(fc.tuple(...words), extras, fc.option(wrong, { freq: 4, nil: [] }))
+    .chain(([first, more, last]) =>
+      fc.shuffledSubarray([...first, ...more, last], { minLength: first.length + more.length }),
+    )
+    .chain((parts) =>
+      fc.nat(parts.length).map((at) => [...parts.slice(0, at), [name], ...parts.slice(at)].flat()),
+    );
+}
+
+it.each(commandNames)('both readers read %s the same', async (name) => {
+  let understood = 0;
+  await fc.assert(
+    fc.asyncProperty(commandLine(name), async (words) => {
+      const fast = readFast(words);
+      if (fast === undefined) {
+        const error: unknown = await readCarefully(words).catch((error: unknown) => error);
+        expect(error).toBeInstanceOf(RolesAnywhereError);
+        expect(error).toHaveProperty('code', 'INVALID_ARGUMENT');
+      } else {
+        understood++;
+        expect(await readCarefully(words)).toEqual(fast);
+      }
+    }),
+    { numRuns: 300 },
+  );
+  // A generator that makes only nonsense would prove nothing.
+  expect(understood).toBeGreaterThan(20);
+});

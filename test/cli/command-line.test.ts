@@ -1,0 +1,226 @@
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { commandNames, commands, laterCommands } from '../../src/cli/options.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { run } from '../support/command.ts';
+import { commandFile } from '../support/emulator-process.ts';
+
+const arns = ['--trust-anchor-arn', 'T', '--profile-arn', 'P', '--role-arn', 'R'];
+
+/** Runs a line that must be refused with exit code 2: one error line, one hint line, nothing on stdout. */
+async function refusal(...args: string[]): Promise<{ error: string; hint: string }> {
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  const match = /^rolesanywhere: error: (.+)\nrolesanywhere: hint: (.+)\n$/.exec(stderr);
+  expect(match, stderr).not.toBeNull();
+  const [, error = '', hint = ''] = match ?? [];
+  expect(error).toMatch(/^[a-z-].*[^.]$/);
+  return { error, hint };
+}
+
+describe('version', () => {
+  it.each([['version'], ['--version'], ['-version']])('%s prints the number alone', async (word) => {
+    expect(await run([word])).toEqual({
+      code: 0,
+      signal: null,
+      stdout: `${packageJson.version}\n`,
+      stderr: '',
+    });
+  });
+
+  it('calls itself rolesanywhere under its other name too', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'rolesanywhere-name-'));
+    try {
+      const as = path.join(folder, 'aws_signing_helper');
+      await symlink(commandFile, as);
+      expect((await run(['version'], { as })).stdout).toBe(`${packageJson.version}\n`);
+      expect((await run(['nonsense'], { as })).stderr).toMatch(/^rolesanywhere: error: /);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe('help', () => {
+  it.each([['--help'], ['-h'], ['help']])('%s lists the commands', async (word) => {
+    const { code, stdout, stderr } = await run([word]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const name of commandNames) expect(stdout).toContain(`rolesanywhere ${name} `);
+  });
+
+  it.each(commandNames)(
+    'of %s shows its options and examples in 80 columns, each way it is asked',
+    async (name) => {
+      const [one, ...others] = await Promise.all(
+        [
+          [name, '--help'],
+          [name, '-h'],
+          ['help', name],
+          ['--help', name],
+        ].map(async (args) => run(args)),
+      );
+      for (const other of others) expect(other).toEqual(one);
+      const { code, stdout, stderr } = one ?? {};
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      for (const [option, { later }] of Object.entries<{ later?: string }>(commands[name].options)) {
+        expect(stdout?.includes(`--${option} `)).toBe(later === undefined);
+      }
+      for (const [line] of commands[name].examples) {
+        expect(stdout?.replace(/\s+/g, ' ')).toContain(line.replace(/\s+/g, ' '));
+      }
+      for (const line of stdout?.split('\n') ?? []) expect(line.length).toBeLessThanOrEqual(80);
+    },
+  );
+
+  it('is in English whatever the locale', async () => {
+    const { stdout } = await run(['emulator', '--help'], { env: { LC_ALL: 'de_DE.UTF-8', LANGUAGE: 'de' } });
+    expect(stdout).toContain('[default: 127.0.0.1]');
+    expect((await run(['--help'], { env: { LANG: 'fr_FR.UTF-8' } })).stdout).toContain('Commands:');
+  });
+
+  it('goes to stderr, with exit code 2, when nothing is asked for', async () => {
+    const { code, stdout, stderr } = await run([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('credential-process');
+  });
+});
+
+describe('what is refused', () => {
+  it('names every missing option at once', async () => {
+    const { error } = await refusal('credential-process');
+    for (const name of ['--trust-anchor-arn', '--profile-arn', '--role-arn']) expect(error).toContain(name);
+  });
+
+  it.each(['--trust-anchor-arn', '--profile-arn', '--role-arn'])('a line without %s', async (name) => {
+    const at = arns.indexOf(name);
+    const { error } = await refusal('credential-process', ...arns.slice(0, at), ...arns.slice(at + 2));
+    expect(error.match(/--[a-z-]+/g)).toEqual([name]);
+    expect((await refusal('credential-process', ...arns, `${name}=`)).error.match(/--[a-z-]+/g)).toEqual([
+      name,
+    ]);
+  });
+
+  it.each([
+    ['--roleArn', '--role-arn'],
+    ['--role_arn', '--role-arn'],
+    ['-role', '--role-arn'],
+    ['--roleSessionName', '--role-session-name'],
+    ['--trust-anchor', '--trust-anchor-arn'],
+    ['--cert', '--certificate'],
+    ['--no-verify-tls', '--no-verify-ssl'],
+  ])('%s, and suggests %s', async (written, meant) => {
+    const { error, hint } = await refusal('credential-process', written, 'x', ...arns);
+    expect(error).toContain(written);
+    expect(hint).toContain(` ${meant}?`);
+  });
+
+  it.each(['--no-debug', '--xyzzy=1', '-d', '---debug', '--=x'])('the unknown option %s', async (word) => {
+    expect((await refusal('credential-process', ...arns, word)).error).toContain(
+      word.replace(/(?<=.)=\S*$/, ''),
+    );
+  });
+
+  it.each([
+    ['credential-process', 'stray'],
+    ['credential-process', '--', '--debug'],
+    ['credential-process', '--debug', 'false'],
+    ['credential-process', '—-debug'],
+    ['version', 'stray'],
+    ['completion', 'bash', 'stray'],
+    ['help', 'version', 'stray'],
+    ['emulator', 'stray'],
+  ])('a stray word: %s %s', async (...args) => {
+    const stray = args.at(-1) ?? '';
+    const more = args[0] === 'credential-process' ? arns : [];
+    const [name = '', ...rest] = args;
+    expect((await refusal(name, ...more, ...rest)).error).toContain(stray);
+  });
+
+  it('a stray word that is an option without its dashes, and suggests them', async () => {
+    expect((await refusal('credential-process', ...arns, 'region', 'x')).hint).toContain('--region?');
+  });
+
+  it.each([
+    ['credential-proces', 'credential-process'],
+    ['credentials-process', 'credential-process'],
+    ['emulate', 'emulator'],
+  ])('the command %s, and suggests %s', async (written, meant) => {
+    expect((await refusal(written, ...arns)).hint).toContain(` ${meant}?`);
+    expect((await refusal('help', written)).hint).toContain(` ${meant}?`);
+  });
+
+  it.each(laterCommands)('the command %s, which is to come', async (name) => {
+    expect((await refusal(name, '--certificate', 'x')).error).toContain('not in this version');
+    expect((await refusal(name, '--help')).error).toContain('not in this version');
+  });
+
+  it.each([['--debug'], ['--region', 'x'], ['-'], [''], ['--version', '--debug']])(
+    'a line without a command: %s',
+    async (...args) => {
+      await refusal(...args);
+    },
+  );
+
+  it.each(['--certificate', '--role-arn', '-region'])(
+    'an option whose value is missing: %s',
+    async (name) => {
+      const rest = arns.flatMap((word, i) => (i % 2 === 0 && word !== name ? [word, arns[i + 1] ?? ''] : []));
+      expect((await refusal('credential-process', ...rest, name)).error).toContain(
+        name.replace(/^-(?!-)/, '--'),
+      );
+    },
+  );
+
+  it('a flag that is neither on nor off', async () => {
+    expect((await refusal('credential-process', ...arns, '--debug=maybe')).error).toContain('--debug');
+  });
+
+  it('options that contradict each other', async () => {
+    const { error } = await refusal('credential-process', ...arns, '--with-proxy', '--no-proxy');
+    expect(error).toContain('--with-proxy');
+    expect(error).toContain('--no-proxy');
+  });
+
+  it.each(['tcsh', '', 'BASH'])('a completion for %j', async (shell) => {
+    expect((await refusal('completion', shell)).error).toContain('shell');
+  });
+
+  it('a completion for no shell', async () => {
+    expect((await refusal('completion')).error).toContain('shell');
+  });
+
+  it.each([
+    '--key-password-from=env:X',
+    '--pkcs8-password=x',
+    '--cert-selector=Key=x509Serial,Value=1',
+    '--cache',
+  ])('%s, which is to come', async (word) => {
+    const { code, stdout, stderr } = await run(['credential-process', ...arns, word]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(`${word.split('=')[0] ?? ''} is not in this version`);
+  });
+
+  it('and repeats no secret that lost its quotes', async () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nMIIcanary\n-----END PRIVATE KEY-----';
+    const secrets = [
+      ['--pkcs8-password', 'one', 'canary'],
+      ['--tpm-key-password=one', 'canary'],
+      [key],
+      ['--', key],
+      ['--passwrd=canary'],
+      ['--certificate', 'x', `${'A'.repeat(60)}canary`],
+    ];
+    for (const words of secrets) {
+      const { error, hint } = await refusal('credential-process', ...arns, ...words);
+      expect(error + hint).not.toContain('canary');
+    }
+    expect(Object.values(await refusal(key)).join('')).not.toContain('canary');
+  });
+
+  it('and repeats no control character', async () => {
+    const { error } = await refusal('credential-process', ...arns, '\u001b[31mred');
+    expect(error).toContain('\\u001b[31mred');
+  });
+});
