@@ -3,7 +3,7 @@
 //
 // Third-party code stays out of the command's file: each package below becomes a chunk of its own in dist/vendor/
 // that is read and compiled only when the code reaches its `import()`. It holds no code of ours, so that our one
-// error class exists exactly once.
+// error class exists exactly once. PKCS#11 modules are loaded by dist/pkcs11-host.cjs, a process of its own.
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -11,6 +11,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { buildPkcs11Host } from './pkcs11-host.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Made aside and moved into place whole: a command that runs meanwhile finds the old one or the new one.
@@ -33,6 +34,9 @@ const common = {
   logLevel: 'warning',
 };
 
+/** An ES module's `import.meta.url` does not exist in CommonJS. */
+const moduleUrl = 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;';
+
 /** Sends each import of a dependency to its chunk. */
 const vendorChunks = {
   name: 'vendor-chunks',
@@ -49,7 +53,8 @@ async function buildCommand() {
     ...common,
     entryPoints: ['src/cli/main.ts'],
     outfile: path.join(staging, 'rolesanywhere.cjs'),
-    define: { ROLESANYWHERE_VERSION: JSON.stringify(version) },
+    define: { ROLESANYWHERE_VERSION: JSON.stringify(version), 'import.meta.url': 'moduleUrl' },
+    banner: { js: moduleUrl },
     plugins: [vendorChunks],
   });
 }
@@ -64,9 +69,8 @@ async function buildVendor() {
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
         minifyIdentifiers: true,
         metafile: true,
-        // An ES module's `import.meta.url` does not exist in CommonJS.
         define: { 'import.meta.url': 'moduleUrl' },
-        banner: { js: 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;' },
+        banner: { js: moduleUrl },
         // As Node itself does it: a module that exports 'module.exports' is that value when required.
         footer: {
           js: 'if("module.exports" in module.exports)module.exports=module.exports["module.exports"];',
@@ -112,7 +116,12 @@ async function buildLibrary() {
 }
 
 await mkdir(path.join(staging, 'vendor'), { recursive: true });
-const outcomes = await Promise.allSettled([buildCommand(), buildVendor(), buildLibrary()]);
+const outcomes = await Promise.allSettled([
+  buildCommand(),
+  buildVendor(),
+  buildLibrary(),
+  buildPkcs11Host(staging),
+]);
 for (const { reason } of outcomes.filter(({ status }) => status === 'rejected')) {
   console.error(reason instanceof Error ? reason.message : reason);
   process.exitCode = 1;

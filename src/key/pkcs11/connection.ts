@@ -4,6 +4,7 @@ import { RolesAnywhereError } from '../../errors.ts';
 import type { Reporter } from '../../reporter.ts';
 import { startChild } from '../../runtime/child.ts';
 import type { Child } from '../../runtime/child.ts';
+import { toError } from './failure.ts';
 import type { PinKeeper } from './pin.ts';
 import type { Failure, FromHost, PinQuestion, Request, RequestName, Requests, ToHost } from './protocol.ts';
 
@@ -39,7 +40,6 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined;
   #call: string | undefined;
   #pinError: RolesAnywhereError | undefined;
-  #lost = false;
 
   private constructor(settings: ConnectionSettings) {
     this.#settings = settings;
@@ -63,11 +63,6 @@ export class Connection {
       throw error;
     }
     return connection;
-  }
-
-  /** Whether the last failure says that the token went away: a new connection may find it again. */
-  get lost(): boolean {
-    return this.#lost;
   }
 
   /** One request at a time. @throws RolesAnywhereError as the service says, and PKCS11_FAILED */
@@ -125,20 +120,19 @@ export class Connection {
       this.#pinError = asPinError(error);
       answer = { noPin: true };
     }
-    if (this.#pending === undefined) return;
     this.#watch(this.#settings.callSeconds);
     this.#send(answer);
   }
 
-  #settle({ code, message, hint, lost }: Failure): void {
-    this.#lost = lost;
-    const error = this.#pinError ?? new RolesAnywhereError(code, message, hint === undefined ? {} : { hint });
-    if (code === 'PASSWORD_WRONG') this.#settings.pins.refused(error);
+  #settle(failure: Failure): void {
+    const error = this.#pinError ?? toError(failure);
+    if (error.code === 'PASSWORD_WRONG') this.#settings.pins.refused(error);
     this.#pending?.reject(error);
   }
 
   #watch(seconds: number): void {
     clearTimeout(this.#timer);
+    if (this.#pending === undefined) return; // It is closing, which has its own limit.
     this.#timer = setTimeout(() => {
       this.#fail(
         `${this.#where()} did not return from ${this.#call ?? 'its start'} within ${seconds} seconds`,

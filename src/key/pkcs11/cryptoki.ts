@@ -54,11 +54,14 @@ export class CryptokiError extends Error {
   readonly call: string;
   /** Such as `CKR_PIN_INCORRECT`. */
   readonly result: string;
+  /** What it was about, such as a token; undefined when that is not known. */
+  readonly where: string | undefined;
 
-  constructor(call: string, result: string) {
+  constructor(call: string, result: string, where?: string) {
     super(`${call} returned ${result}`);
     this.call = call;
     this.result = result;
+    this.where = where;
   }
 }
 
@@ -92,4 +95,35 @@ function toCryptokiError(call: string, error: unknown): unknown {
   if (name === '') return error;
   // The addon knows the names of version 2.40; of the others the number has to do.
   return new CryptokiError(call, name === 'CKR_VENDOR_DEFINED' ? `0x${Number(number).toString(16)}` : name);
+}
+
+export function isResult(error: unknown, ...results: readonly string[]): boolean {
+  return error instanceof CryptokiError && results.includes(error.result);
+}
+
+/** How a module fails where neither the caller nor the token is to blame. */
+export const moduleFailed = ['CKR_GENERAL_ERROR', 'CKR_FUNCTION_FAILED'];
+const attempts = 8;
+
+/**
+ * Repeats a call that changes nothing while the module itself fails: SoftHSM does for a moment when another process
+ * writes to the same token, as each login there does.
+ */
+export function patiently<T>(
+  call: () => T,
+  mayRepeat: (error: unknown) => boolean = (error) => isResult(error, ...moduleFailed),
+): T {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return call();
+    } catch (error) {
+      if (attempt === attempts || !mayRepeat(error)) throw error;
+      pause(10 * attempt * (1 + Math.random()));
+    }
+  }
+}
+
+/** This process does nothing but call the module, so it may as well stand still. */
+export function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }

@@ -1,10 +1,13 @@
 import { EncodingError } from '../../encoding/encoding-error.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
-import { CryptokiError } from './cryptoki.ts';
+import { CryptokiError, moduleFailed } from './cryptoki.ts';
 import type { Failure } from './protocol.ts';
 
-/** Results that say that the token, the session or the login is gone (version 2.40, section 5.1). */
+/**
+ * Results that say that the token, the session or the login is gone (version 2.40, section 5.1), or that the module
+ * is in a state that a new start may end.
+ */
 const lost = new Set([
   'CKR_DEVICE_REMOVED',
   'CKR_DEVICE_ERROR',
@@ -17,6 +20,8 @@ const lost = new Set([
   'CKR_SLOT_ID_INVALID',
   'CKR_USER_NOT_LOGGED_IN',
   'CKR_CRYPTOKI_NOT_INITIALIZED',
+  'CKR_USER_PIN_NOT_INITIALIZED',
+  ...moduleFailed,
 ]);
 
 interface Explanation {
@@ -51,7 +56,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
   CKR_FUNCTION_CANCELED: { code: 'PASSWORD_REQUIRED', message: 'the PIN entry was cancelled' },
 };
 
-/** What the user is told of a failure in the module's process. `where` names the module or token. */
+/** What the user is told of a failure in the module's process; `where` names the module. */
 export function explainFailure(error: unknown, where: string): Failure {
   if (error instanceof RolesAnywhereError) {
     return { code: error.code, message: error.message, hint: error.hint, lost: false };
@@ -60,7 +65,7 @@ export function explainFailure(error: unknown, where: string): Failure {
     const known = explanations[error.result];
     return {
       code: known?.code ?? 'PKCS11_FAILED',
-      message: `${where}: ${known === undefined ? error.message : `${known.message} (${error.message})`}`,
+      message: `${error.where ?? where}: ${known === undefined ? error.message : `${known.message} (${error.message})`}`,
       hint: known?.hint,
       lost: lost.has(error.result),
     };
@@ -69,4 +74,21 @@ export function explainFailure(error: unknown, where: string): Failure {
   // What the module gave is not what its specification says; anything else is our own defect.
   const code = error instanceof EncodingError ? 'PKCS11_FAILED' : 'INTERNAL';
   return { code, message: `${where}: ${reason}`, hint: undefined, lost: false };
+}
+
+/** The cause of an error after which opening the token again may help. */
+class TokenLost extends Error {
+  override readonly name = 'TokenLost';
+}
+
+/** The failure as it is thrown in the process of the user. */
+export function toError({ code, message, hint, lost: isLost }: Failure): RolesAnywhereError {
+  return new RolesAnywhereError(code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(isLost ? { cause: new TokenLost(message) } : {}),
+  });
+}
+
+export function wasLost(error: unknown): boolean {
+  return error instanceof RolesAnywhereError && error.cause instanceof TokenLost;
 }

@@ -3,10 +3,12 @@ import { RolesAnywhereError } from '../../errors.ts';
 import { silent } from '../../reporter.ts';
 import type { Reporter } from '../../reporter.ts';
 import type { Signer } from '../signer.ts';
+import { wasLost } from './failure.ts';
 import { findLibrary } from './library.ts';
 import { PinKeeper } from './pin.ts';
 import type { PinProvider } from './pin.ts';
 import { TokenStore } from './token-store.ts';
+import type { StoreSettings } from './token-store.ts';
 import { parsePkcs11Uri } from './uri.ts';
 import type { Pkcs11Uri } from './uri.ts';
 
@@ -66,27 +68,30 @@ export async function openPkcs11(options: Pkcs11Options): Promise<Pkcs11Contents
     if (key === undefined) {
       throw new RolesAnywhereError('INVALID_ARGUMENT', 'neither a certificate nor a key is named');
     }
-    const store = openStore(options, [key]);
-    return closeOnFailure(store, () => store.openKey(key, publicKeys));
+    return withStore(options, [key], (store) => store.openKey(key, publicKeys));
   }
   if (options.privateKey === false) {
-    await using store = openStore(options, [certificate]);
-    return { certificates: await store.readCertificate(certificate, publicKeys) };
+    const certificates = await withStore(options, [certificate], (store) =>
+      store.readCertificate(certificate, publicKeys),
+    );
+    return { certificates };
   }
   if (key !== undefined && findLibrary(options.library, key) !== findLibrary(options.library, certificate)) {
-    // Two modules, so one after the other.
-    await using store = openStore(options, [certificate]);
-    const candidates = await store.candidates(certificate);
+    // Two modules, one after the other.
+    const listed = await listPkcs11Certificates({ ...options, certificate: options.certificate ?? '' });
     const { signer } = await openPkcs11({
       ...options,
       certificate: undefined,
-      publicKeys: candidates.map((candidate) => candidate.certificate.publicKey),
+      publicKeys: listed.map((candidate) => candidate.certificate.publicKey),
     });
     if (signer === undefined) throw new RolesAnywhereError('INTERNAL', 'a key was opened without a signer');
-    return { signer, certificates: await store.readCertificate(certificate, [signer.publicKey]) };
+    return {
+      ...(await openPkcs11({ ...options, privateKey: false, publicKeys: [signer.publicKey] })),
+      signer,
+    };
   }
-  const store = openStore(options, key === undefined ? [certificate] : [key, certificate]);
-  return closeOnFailure(store, () => store.openPair(certificate, key));
+  const uris: [Pkcs11Uri, ...Pkcs11Uri[]] = key === undefined ? [certificate] : [key, certificate];
+  return withStore(options, uris, (store) => store.openPair(certificate, key));
 }
 
 /**
@@ -98,16 +103,19 @@ export async function listPkcs11Certificates(
   options: Omit<Pkcs11Options, 'privateKey' | 'publicKeys'> & { readonly certificate: string },
 ): Promise<readonly TokenCertificate[]> {
   const uri = parsePkcs11Uri(options.certificate);
-  await using store = openStore(options, [uri]);
-  return (await store.candidates(uri)).filter(({ matches }) => matches);
+  return withStore(options, [uri], async (store) =>
+    (await store.candidates(uri)).filter(({ matches }) => matches),
+  );
 }
 
-function openStore(
+/** Opens a store for the module that the first URI names, and once more when its token or module got lost meanwhile. */
+async function withStore<T>(
   options: Omit<Pkcs11Options, 'privateKey'>,
   uris: readonly [Pkcs11Uri, ...Pkcs11Uri[]],
-): TokenStore {
+  action: (store: TokenStore) => Promise<T>,
+): Promise<T> {
   const { reporter = silent, now = () => new Date() } = options;
-  return new TokenStore({
+  const settings: StoreSettings = {
     connection: {
       library: findLibrary(options.library, uris[0]),
       pins: new PinKeeper({ uris, provider: options.pin, reuse: options.reusePin === true }),
@@ -119,14 +127,14 @@ function openStore(
     now,
     select: options.select ?? (() => true),
     latestWins: options.useLatestExpiringCertificate === true,
-  });
-}
-
-async function closeOnFailure<T>(store: TokenStore, action: () => Promise<T>): Promise<T> {
+  };
   try {
-    return await action();
+    await using store = new TokenStore(settings);
+    return await action(store);
   } catch (error) {
-    await store[Symbol.asyncDispose]();
-    throw error;
+    if (!wasLost(error)) throw error;
+    reporter.debug('pkcs11: starting the module again');
   }
+  await using store = new TokenStore(settings);
+  return await action(store);
 }

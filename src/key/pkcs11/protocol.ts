@@ -73,7 +73,7 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string | undefined;
-  /** The token went away or forgot us: opening it again may help. */
+  /** The token went away or forgot us, or the module is confused: opening it again may help. */
   readonly lost: boolean;
 }
 

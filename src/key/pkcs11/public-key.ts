@@ -84,7 +84,7 @@ export function describePublicKey(publicKey: Uint8Array): PublicKeyFacts {
 /** CKA_EC_PARAMS: a named curve's identifier, or since version 3.0 its name (section 2.3.3, "curveName"). */
 function readCurve(parameters: Uint8Array): string {
   const reader = new DerReader(parameters);
-  if (reader.nextTag !== 0x13) return reader.objectIdentifier();
+  if (reader.peek() !== 0x13) return reader.objectIdentifier();
   const name = Buffer.from(reader.next().content).toString('latin1');
   return curveNames[name] ?? name;
 }

@@ -1,6 +1,6 @@
 import { RolesAnywhereError } from '../../errors.ts';
 import * as ck from './constants.ts';
-import { CryptokiError } from './cryptoki.ts';
+import { CryptokiError, isResult, moduleFailed, patiently, pause } from './cryptoki.ts';
 import type { Cryptoki, Handle } from './cryptoki.ts';
 import { isDefaultLibrary } from './library.ts';
 import { TokenObjects, equal, readUlong } from './objects.ts';
@@ -60,15 +60,7 @@ export class TokenService {
           : 'check the path of the module and its libraries',
       });
     }
-    try {
-      this.#cryptoki.C_Initialize({ flags: ck.CKF_OS_LOCKING_OK });
-    } catch (error) {
-      if (!isResult(error, 'CKR_CRYPTOKI_ALREADY_INITIALIZED')) throw error;
-    }
-    this.#initialized = true;
-    this.#slots = readSlots(this.#cryptoki, (reason) => {
-      this.#listener.debug(`pkcs11: skipped ${reason}`);
-    });
+    this.#start();
     this.#listener.debug(
       `pkcs11: loaded ${library}: ${this.#slots.map(describeToken).join(', ') || 'no token'}`,
     );
@@ -153,20 +145,47 @@ export class TokenService {
     });
   }
 
-  /** The slots that match and let us open a session. */
+  #start(): void {
+    try {
+      this.#cryptoki.C_Initialize({ flags: ck.CKF_OS_LOCKING_OK });
+    } catch (error) {
+      if (!isResult(error, 'CKR_CRYPTOKI_ALREADY_INITIALIZED')) throw error;
+    }
+    this.#initialized = true;
+    this.#slots = readSlots(this.#cryptoki, (reason) => {
+      this.#listener.debug(`pkcs11: skipped ${reason}`);
+    });
+  }
+
+  /**
+   * The slots that match and let us open a session. When there are none the module is started again, a few times
+   * within a quarter of a second: SoftHSM overlooks a token that another process is writing to, as each login does.
+   */
   #accessible(search: Search, names: readonly string[] | undefined): readonly Slot[] {
-    return this.#slots
-      .filter((slot) => matchesSlot(search, slot) && (names?.includes(nameOf(slot)) ?? true))
-      .filter((slot) => {
-        try {
-          this.#session(slot);
-          return true;
-        } catch (error) {
-          if (!(error instanceof CryptokiError)) throw error;
-          this.#listener.debug(`pkcs11: skipped ${describeToken(slot)}: ${error.message}`);
-          return false;
-        }
-      });
+    const find = (): readonly Slot[] =>
+      this.#slots.filter(
+        (slot) =>
+          matchesSlot(search, slot) && (names?.includes(nameOf(slot)) ?? true) && this.#isAccessible(slot),
+      );
+    for (const milliseconds of [30, 60, 120]) {
+      const found = find();
+      if (found.length > 0 || this.#sessions.size > 0) return found;
+      this.close();
+      pause(milliseconds);
+      this.#start();
+    }
+    return find();
+  }
+
+  #isAccessible(slot: Slot): boolean {
+    try {
+      this.#session(slot);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CryptokiError)) throw error;
+      this.#listener.debug(`pkcs11: skipped ${describeToken(slot)}: ${error.message}`);
+      return false;
+    }
   }
 
   #session(slot: Slot): Handle {
@@ -219,10 +238,7 @@ export class TokenService {
   }
 
   #needsLogin(slot: Slot): boolean {
-    return (
-      !this.#loggedIn.has(nameOf(slot)) &&
-      (this.#cryptoki.C_GetTokenInfo(slot.handle).flags & ck.CKF_LOGIN_REQUIRED) !== 0
-    );
+    return !this.#loggedIn.has(nameOf(slot)) && (this.#flags(slot) & ck.CKF_LOGIN_REQUIRED) !== 0;
   }
 
   /** Returns whether there was a login to make. */
@@ -240,7 +256,7 @@ export class TokenService {
 
   async #authenticate(slot: Slot, user: number, purpose: PinQuestion['purpose']): Promise<void> {
     const token = describeToken(slot);
-    const { flags } = this.#cryptoki.C_GetTokenInfo(slot.handle);
+    const flags = this.#flags(slot);
     if ((flags & ck.CKF_USER_PIN_LOCKED) !== 0) {
       throw new RolesAnywhereError('PIN_BLOCKED', `the PIN of ${token} is locked`, {
         hint: "unlock it with the token's own tool and its security officer's PIN",
@@ -255,18 +271,35 @@ export class TokenService {
         },
       );
     }
-    const session = this.#session(slot);
-    try {
-      if ((flags & ck.CKF_PROTECTED_AUTHENTICATION_PATH) !== 0) {
-        this.#listener.warn(`enter the PIN of ${token} on the reader`);
-        // The PIN shall be NULL_PTR (version 2.40, section 5.6, C_Login); the addon can pass an empty one.
-        this.#cryptoki.C_Login(session, user, '');
-      } else {
-        this.#cryptoki.C_Login(session, user, await this.#listener.askPin({ token, purpose }));
-      }
-    } catch (error) {
-      if (!isResult(error, 'CKR_USER_ALREADY_LOGGED_IN')) throw error;
+    let pin = '';
+    if ((flags & ck.CKF_PROTECTED_AUTHENTICATION_PATH) !== 0) {
+      // The PIN shall be NULL_PTR (version 2.40, section 5.6, C_Login); the addon can pass an empty one.
+      this.#listener.warn(`enter the PIN of ${token} on the reader`);
+    } else {
+      pin = await this.#listener.askPin({ token, purpose });
     }
+    try {
+      patiently(
+        () => {
+          this.#cryptoki.C_Login(this.#session(slot), user, pin);
+        },
+        (error) => pin !== '' && this.#isInnocent(slot, error),
+      );
+    } catch (error) {
+      if (isResult(error, 'CKR_USER_ALREADY_LOGGED_IN')) return;
+      throw error instanceof CryptokiError ? new CryptokiError(error.call, error.result, token) : error;
+    }
+  }
+
+  /** Whether a login failed by the module alone: the token has a PIN, and counted none as wrong. */
+  #isInnocent(slot: Slot, error: unknown): boolean {
+    if (!isResult(error, ...moduleFailed, 'CKR_USER_PIN_NOT_INITIALIZED')) return false;
+    const pinFlags = this.#flags(slot) & (ck.CKF_USER_PIN_INITIALIZED | ck.CKF_USER_PIN_COUNT_LOW);
+    return pinFlags === ck.CKF_USER_PIN_INITIALIZED;
+  }
+
+  #flags(slot: Slot): number {
+    return patiently(() => this.#cryptoki.C_GetTokenInfo(slot.handle)).flags;
   }
 
   /** The methods whose mechanism the token lists; all of them where it lists none, or lists nothing that we know. */
@@ -325,8 +358,4 @@ export class TokenService {
 
 function nameOf({ handle }: Slot): string {
   return readUlong(handle).toString();
-}
-
-function isResult(error: unknown, result: string): boolean {
-  return error instanceof CryptokiError && error.result === result;
 }

@@ -1,5 +1,5 @@
 import type { Cryptoki, Handle, TokenInfo, Version } from './cryptoki.ts';
-import { CryptokiError } from './cryptoki.ts';
+import { CryptokiError, patiently } from './cryptoki.ts';
 import { equal, readUlong } from './objects.ts';
 import type { TokenObject } from './objects.ts';
 import type { Search } from './protocol.ts';
@@ -23,7 +23,7 @@ export function readSlots(cryptoki: Cryptoki, skipped: (reason: string) => void)
     const slotId = readUlong(handle);
     try {
       const slot = cryptoki.C_GetSlotInfo(handle);
-      const token = cryptoki.C_GetTokenInfo(handle);
+      const token = patiently(() => cryptoki.C_GetTokenInfo(handle));
       const facts = {
         slotId,
         slotDescription: unpadded(slot.slotDescription),

@@ -2,6 +2,7 @@ import { createPublicKey, verify } from 'node:crypto';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { Digest, KeyType, Signer } from '../signer.ts';
 import type { Connection } from './connection.ts';
+import { wasLost } from './failure.ts';
 import type { FoundKey } from './protocol.ts';
 import { describePublicKey } from './public-key.ts';
 
@@ -46,32 +47,27 @@ export class TokenSigner implements Signer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    await this.#turn;
+    // Not after the signature that may be under way: a module that hangs must not keep us.
     await this.#close();
+    await this.#turn;
   }
 
   async #sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
-    if (this.#disposed)
-      throw new RolesAnywhereError('SIGNING_FAILED', 'the key on the token was closed already');
-    const isFresh = this.#open === undefined;
+    if (this.#disposed) throw closed();
+    const isOpen = this.#open !== undefined;
     try {
       return await this.#signOnce(message, digest);
     } catch (error) {
-      const lost = this.#open?.connection.lost === true;
       // Whatever went wrong, the next signature starts afresh; and this one too, when its token was away meanwhile.
       await this.#close();
-      if (!lost || isFresh) throw error;
-    }
-    try {
-      return await this.#signOnce(message, digest);
-    } catch (error) {
-      await this.#close();
+      if (isOpen && wasLost(error)) return this.#sign(message, digest);
       throw error;
     }
   }
 
   async #signOnce(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
     this.#open ??= await this.#settings.reopen();
+    if (this.#disposed) throw closed();
     const { connection, key } = this.#open;
     const { publicKey, proven } = this.#settings;
     const signature = await connection.request('sign', { key, publicKey, message, digest });
@@ -86,6 +82,10 @@ export class TokenSigner implements Signer {
     this.#open = undefined;
     await open?.connection.close();
   }
+}
+
+function closed(): RolesAnywhereError {
+  return new RolesAnywhereError('SIGNING_FAILED', 'the key on the token was closed already');
 }
 
 /** Whether the signature is this public key's. True where the runtime cannot tell: then the service will. */
