@@ -13,6 +13,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/cli/**', 'test/**/*.e2e.test.ts'],
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -20,6 +21,8 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/cli/**/*.test.ts', 'test/**/*.e2e.test.ts'],
           globalSetup: ['test/support/system-setup.ts'],
+          // The fast ones first.
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -1,9 +1,12 @@
-// Builds what is published: dist/lib (the library, ESM with types, one file a module) and dist/rolesanywhere.cjs
-// (the command, one CommonJS file, because that starts fastest on every Node we support).
+// Builds what is published: dist/lib (the library, ESM with types, one file a module) and the command: CommonJS,
+// because that starts fastest on every Node we support, in as few and as small files as one run needs. A file costs
+// about a millisecond and so do 40 kB of source, whether they are called or not.
 //
-// Third-party code stays out of the command's file: each package below becomes a chunk of its own in dist/vendor/
-// that is read and compiled only when the code reaches its `import()`. It holds no code of ours, so that our one
-// error class exists exactly once. PKCS#11 modules are loaded by dist/pkcs11-host.cjs, a process of its own.
+//   dist/rolesanywhere.cjs   what every run needs, `version` included
+//   dist/NAME.cjs            what main.ts imports only where it is called for, one file each
+//   dist/pkcs11.cjs          keys on tokens, which starts
+//   dist/pkcs11-host.cjs     the process that loads PKCS#11 modules, with its addon in dist/native (pkcs11-host.mjs)
+//   dist/vendor/NAME.cjs     a dependency: third-party code alone, so that our one error class exists exactly once
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -11,7 +14,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { buildPkcs11Host } from './pkcs11-host.mjs';
+import { buildPkcs11Host, moduleUrl } from './pkcs11-host.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Made aside and moved into place whole: a command that runs meanwhile finds the old one or the new one.
@@ -22,41 +25,95 @@ const { version, dependencies } = JSON.parse(await readFile(path.join(root, 'pac
 const chunkName = (packageName) => packageName.replace('@', '').replace('/', '-');
 
 const common = {
-  absWorkingDir: root,
   bundle: true,
+  absWorkingDir: root,
   platform: 'node',
   format: 'cjs',
   target: 'node20.19',
-  charset: 'utf8',
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
   logLevel: 'warning',
+  // import() becomes require(): Node's loader of ES modules is slow to start.
+  supported: { 'dynamic-import': false },
 };
 
-/** An ES module's `import.meta.url` does not exist in CommonJS. */
-const moduleUrl = 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;';
+/** The modules of rolesanywhere.cjs. The other files take them from there. */
+const main = 'src/cli/main.ts';
+const shared = [
+  'src/errors.ts',
+  'src/runtime/version.ts',
+  'src/cli/commands/version.ts',
+  'src/cli/exit-codes.ts',
+  'src/cli/fast-path.ts',
+  'src/cli/options.ts',
+  'src/cli/output.ts',
+];
 
-/** Sends each import of a dependency to its chunk. */
-const vendorChunks = {
-  name: 'vendor-chunks',
-  setup(build) {
-    build.onResolve({ filter: /^[^./]/ }, ({ path: specifier, kind }) => {
-      if (kind === 'entry-point' || !Object.hasOwn(dependencies, specifier)) return undefined;
-      return { path: `./vendor/${chunkName(specifier)}.cjs`, external: true };
-    });
-  },
-};
+/** What a command imports only where it is called for, and is large enough for a file of its own. */
+const backends = { 'src/key/pkcs11/open.ts': 'pkcs11' };
+
+/** Sends the imports that leave a file to where they lead: `redirect` says, by the module's path, for our own. */
+function imports(redirect) {
+  return {
+    name: 'imports',
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) => {
+        if (kind === 'entry-point' || !Object.hasOwn(dependencies, name)) return undefined;
+        return { path: `./vendor/${chunkName(name)}.cjs`, external: true };
+      });
+      build.onResolve({ filter: /^\..*\.ts$/ }, ({ path: file, kind, resolveDir }) => {
+        const name = redirect(path.relative(root, path.resolve(resolveDir, file)), kind);
+        return name === undefined ? undefined : { path: `./${name}.cjs`, external: true };
+      });
+    },
+  };
+}
 
 async function buildCommand() {
-  await build({
+  const define = { ROLESANYWHERE_VERSION: JSON.stringify(version) };
+  const later = new Map();
+  const { metafile } = await build({
     ...common,
-    entryPoints: ['src/cli/main.ts'],
+    define,
+    metafile: true,
+    stdin: {
+      contents: [main, ...shared].map((file) => `export * from './${file}';`).join(''),
+      resolveDir: root,
+    },
     outfile: path.join(staging, 'rolesanywhere.cjs'),
-    define: { ROLESANYWHERE_VERSION: JSON.stringify(version), 'import.meta.url': 'moduleUrl' },
-    banner: { js: moduleUrl },
-    plugins: [vendorChunks],
+    plugins: [
+      imports((file, kind) => {
+        if (kind !== 'dynamic-import') return undefined;
+        const { name } = path.parse(file);
+        later.set(name, file);
+        return name;
+      }),
+    ],
   });
+  const stowaways = Object.keys(metafile.inputs).filter(
+    (file) => ![main, ...shared, '<stdin>'].includes(file),
+  );
+  if (stowaways.length > 0)
+    throw new Error(`every run would load ${stowaways.join(', ')}: see scripts/build.mjs`);
+  for (const [entryPoint, name] of Object.entries(backends)) later.set(name, entryPoint);
+  await Promise.all(
+    [...later].map(([name, entryPoint]) =>
+      build({
+        ...common,
+        define: { ...define, ...moduleUrl.define },
+        ...(entryPoint in backends ? { banner: moduleUrl.banner } : {}),
+        entryPoints: [entryPoint],
+        outfile: path.join(staging, `${name}.cjs`),
+        plugins: [
+          imports((file, kind) => {
+            if (shared.includes(file)) return 'rolesanywhere';
+            return kind === 'dynamic-import' ? backends[file] : undefined;
+          }),
+        ],
+      }),
+    ),
+  );
 }
 
 async function buildVendor() {
@@ -69,8 +126,7 @@ async function buildVendor() {
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
         minifyIdentifiers: true,
         metafile: true,
-        define: { 'import.meta.url': 'moduleUrl' },
-        banner: { js: moduleUrl },
+        ...moduleUrl,
         // As Node itself does it: a module that exports 'module.exports' is that value when required.
         footer: {
           js: 'if("module.exports" in module.exports)module.exports=module.exports["module.exports"];',
@@ -87,20 +143,21 @@ function packageFolder(file) {
   return /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)[0];
 }
 
-/** The chunks carry other people's code, whose licences ask to travel with it. */
+/** The chunks carry other people's code, whose licences ask to travel with it. Each text stands once. */
 async function licences(folders) {
-  const texts = await Promise.all(
-    folders.map(async (folder) => {
-      const directory = path.join(root, folder);
-      const { name, version, license } = JSON.parse(
-        await readFile(path.join(directory, 'package.json'), 'utf8'),
-      );
-      const file = (await readdir(directory)).find((entry) => /^licen[cs]e/i.test(entry));
-      const text = file === undefined ? '' : (await readFile(path.join(directory, file), 'utf8')).trim();
-      return `${name} ${version} (${license})\n\n${text}\n`;
-    }),
-  );
-  return texts.join(`\n${'-'.repeat(80)}\n\n`);
+  const texts = new Map();
+  for (const folder of folders) {
+    const directory = path.join(root, folder);
+    const { name, version, license } = JSON.parse(
+      await readFile(path.join(directory, 'package.json'), 'utf8'),
+    );
+    const file = (await readdir(directory)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? '' : (await readFile(path.join(directory, file), 'utf8')).trim();
+    texts.set(text, [...(texts.get(text) ?? []), `${name} ${version} (${license})`]);
+  }
+  return [...texts]
+    .map(([text, names]) => `${names.join('\n')}\n\n${text}\n`)
+    .join(`\n${'-'.repeat(80)}\n\n`);
 }
 
 async function buildLibrary() {
@@ -116,15 +173,12 @@ async function buildLibrary() {
 }
 
 await mkdir(path.join(staging, 'vendor'), { recursive: true });
-const outcomes = await Promise.allSettled([
-  buildCommand(),
-  buildVendor(),
-  buildLibrary(),
-  buildPkcs11Host(staging),
-]);
-for (const { reason } of outcomes.filter(({ status }) => status === 'rejected')) {
-  console.error(reason instanceof Error ? reason.message : reason);
+try {
+  await Promise.all([buildCommand(), buildVendor(), buildLibrary(), buildPkcs11Host(staging)]);
+  await rm(path.join(root, 'dist'), { recursive: true, force: true });
+  await rename(staging, path.join(root, 'dist'));
+} catch (error) {
+  await rm(staging, { recursive: true, force: true });
+  console.error(error.message);
   process.exitCode = 1;
 }
-await rm(path.join(root, 'dist'), { recursive: true, force: true });
-await rename(staging, path.join(root, 'dist'));

@@ -9,6 +9,12 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pkcs11js = path.join(root, 'node_modules', 'pkcs11js');
 
+/** For esbuild: an ES module's `import.meta.url` does not exist in CommonJS. */
+export const moduleUrl = {
+  define: { 'import.meta.url': 'moduleUrl' },
+  banner: { js: 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;' },
+};
+
 export async function buildPkcs11Host(directory) {
   await build({
     absWorkingDir: root,
@@ -16,16 +22,13 @@ export async function buildPkcs11Host(directory) {
     platform: 'node',
     format: 'cjs',
     target: 'node20.19',
-    charset: 'utf8',
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'none',
     logLevel: 'warning',
     entryPoints: ['src/key/pkcs11/host.ts'],
     outfile: path.join(directory, 'pkcs11-host.cjs'),
-    // An ES module's `import.meta.url` does not exist in CommonJS.
-    define: { 'import.meta.url': 'moduleUrl' },
-    banner: { js: 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;' },
+    ...moduleUrl,
   });
   await copyAddon(directory);
 }

@@ -99,7 +99,8 @@ async function keyBeside(
   if (certificate === undefined) throw missing('--certificate');
   const { bytes, name } = await sources.read(certificate, 'certificate');
   const { holdsPrivateKey } = await import('./key/file/open.ts');
-  if (!holdsPrivateKey(bytes)) throw missing('--private-key', `: certificate ${name} stands alone`);
+  if (!holdsPrivateKey(bytes))
+    throw missing('--private-key', `, and certificate ${name} holds no private key`);
   return certificate;
 }
 
@@ -111,7 +112,8 @@ async function certificatesBeside(
   if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
   const { bytes, name } = await sources.read(key, 'private key');
   const certificates = readCertificates(bytes, name);
-  if (certificates.length === 0) throw missing('--certificate', `: private key ${name} stands alone`);
+  if (certificates.length === 0)
+    throw missing('--certificate', `, and private key ${name} holds no certificate`);
   return certificates;
 }
 

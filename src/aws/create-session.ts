@@ -39,11 +39,12 @@ export interface PreparedSession {
   readonly body: string;
 }
 
+/** The credentials, and what the service says of whom they are for, as far as it does. */
 export interface Session {
   readonly credentials: Credentials;
   /** `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION` */
-  readonly assumedRoleArn: string;
-  readonly roleArn: string;
+  readonly assumedRoleArn?: string;
+  readonly roleArn?: string;
   /** The service's record of this certificate. */
   readonly subjectArn?: string;
   readonly sourceIdentity?: string;

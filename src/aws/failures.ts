@@ -15,6 +15,9 @@ export interface Failure {
 export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined): Failure {
   const code = errorCode(cause);
   const host = url.host;
+  const way = proxy === undefined ? host : `${host} through the proxy ${proxy.host}`;
+  // With an https proxy there are two certificates, and the error does not tell whose it was.
+  const peer = proxy?.protocol === 'https:' ? `${host} or the proxy ${proxy.host}` : host;
   const make = (
     name: RolesAnywhereError['code'],
     message: string,
@@ -44,7 +47,7 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
   if (isUnknownAuthority(code)) {
     return make(
       'TLS_UNTRUSTED',
-      `the certificate of ${host} comes from an authority that is not trusted here (${String(code)})`,
+      `the certificate of ${peer} comes from an authority that is not trusted here (${String(code)})`,
       'name the authority with --ca-bundle FILE or AWS_CA_BUNDLE; a company proxy that opens TLS has its own',
     );
   }
@@ -54,7 +57,7 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
     case 'UND_ERR_CONNECT_TIMEOUT':
       return make(
         'SERVICE_TIMEOUT',
-        `no connection to ${proxy?.host ?? host} in time`,
+        `no connection to ${way} in time`,
         'check the network, firewalls and whether a proxy is needed (HTTPS_PROXY)',
         true,
       );
@@ -69,12 +72,12 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
         notTheService,
       );
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return make('TLS_UNTRUSTED', `the certificate of ${host} is for other host names`, notTheService);
+      return make('TLS_UNTRUSTED', `the certificate of ${peer} is for other host names`, notTheService);
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return make(
         'TLS_UNTRUSTED',
-        `the certificate of ${host} ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}`,
+        `the certificate of ${peer} ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}`,
         "check this machine's clock; if it is right, the certificate must be renewed there",
       );
     case 'ECONNREFUSED':
@@ -107,30 +110,31 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
     case 'UND_ERR_SOCKET':
       return make(
         proxy === undefined ? 'SERVICE_UNREACHABLE' : 'PROXY_FAILED',
-        `the connection to ${proxy?.host ?? host} failed (${code})`,
+        `the connection to ${way} failed (${code})`,
         'check the network, firewalls and whether a proxy is needed (HTTPS_PROXY)',
         true,
       );
     default:
   }
-  if (
-    code !== undefined &&
-    /^(?:CERT_|.*_CERT(?:_|$)|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_|INVALID_PURPOSE)/u.test(code)
-  ) {
-    return make('TLS_UNTRUSTED', `the certificate of ${host} is not acceptable (${code})`, notTheService);
+  if (code !== undefined && verificationResult.test(code)) {
+    return make('TLS_UNTRUSTED', `the certificate of ${peer} is not acceptable (${code})`, notTheService);
   }
   if (code === 'EPROTO' || code?.startsWith('ERR_SSL_') === true) {
     return make(
       'SERVICE_UNREACHABLE',
-      `no TLS connection with ${proxy?.host ?? host} (${code})`,
+      `no TLS connection with ${peer} (${code})`,
       'the other side must speak TLS 1.2 or better; one that speaks plain HTTP needs an http:// URL',
     );
   }
   if (code?.startsWith('HPE_') === true || code?.startsWith('UND_ERR_') === true) {
     return make('SERVICE_FAILED', `${host} did not answer in HTTP (${code})`, notTheService);
   }
-  return make('SERVICE_UNREACHABLE', `no exchange with ${host}${code === undefined ? '' : ` (${code})`}`);
+  return make('SERVICE_UNREACHABLE', `no exchange with ${way}${code === undefined ? '' : ` (${code})`}`);
 }
+
+/** The rest of OpenSSL's verification results, by Node's names for them. */
+const verificationResult =
+  /^(?!ERR_).*(?:CERT|CRL)|^UNABLE_TO_|^INVALID_|^PATH_LENGTH_|^HOSTNAME_|^UNSPECIFIED$/u;
 
 const notTheService = 'this may not be the AWS service: check --endpoint, proxies and name resolution';
 
@@ -138,7 +142,7 @@ const notTheService = 'this may not be the AWS service: check --endpoint, proxie
 function errorCode(cause: unknown): string | undefined {
   for (let error = cause, depth = 0; error instanceof Error && depth < 3; error = error.cause, depth += 1) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'UND_ERR_SOCKET' && error.cause instanceof Error) continue;
+    if (code?.startsWith('UND_ERR_') === true && error.cause instanceof Error) continue;
     if (typeof code === 'string') return code;
   }
   return undefined;

@@ -20,11 +20,7 @@ export function readServiceError(answer: Answer): ServiceErrorDetails {
   const header = answer.headers['x-amzn-errortype'];
   const code = header ?? text(json['code']) ?? text(json['__type']) ?? xml(answer.body, 'Code');
   const message =
-    text(json['message']) ??
-    text(json['Message']) ??
-    xml(answer.body, 'Message') ??
-    // An HTML page of a proxy: its words without the tags.
-    answer.body.slice(0, 4096).replace(/<(style|script)\b[^]*?<\/\1>|<[^>]*>/giu, ' ');
+    text(json['message']) ?? text(json['Message']) ?? xml(answer.body, 'Message') ?? proxyWords(answer.body);
   const requestId =
     answer.headers['x-amzn-requestid'] ?? answer.headers['x-amz-request-id'] ?? xml(answer.body, 'RequestId');
   return {
@@ -34,6 +30,12 @@ export function readServiceError(answer: Answer): ServiceErrorDetails {
     message: clean(message, 300),
     requestId: clean(requestId ?? '', 100) || undefined,
   };
+}
+
+/** An HTML page of a proxy: its words without the tags. JSON without a message may hold anything, credentials too. */
+function proxyWords(body: string): string {
+  if (/^\s*[{[]/u.test(body)) return '';
+  return body.slice(0, 4096).replace(/<(style|script)\b[^]*?<\/\1>|<[^>]*>/giu, ' ');
 }
 
 /** The error for a refusal: the service's own words, its code, the status and the request id, and the cure if known. */

@@ -17,9 +17,6 @@ export function readSession({ answer, now }: Reply): Session {
   const entry = object(set[0], 'credentialSet[0]');
   const credentials = object(entry['credentials'], 'credentials');
   const expiration = readExpiration(string(credentials, 'expiration'), now);
-  const assumedRoleUser = object(entry['assumedRoleUser'], 'assumedRoleUser');
-  const subjectArn = optional(root, 'subjectArn');
-  const sourceIdentity = optional(entry, 'sourceIdentity');
   return {
     credentials: {
       accessKeyId: string(credentials, 'accessKeyId'),
@@ -27,10 +24,12 @@ export function readSession({ answer, now }: Reply): Session {
       sessionToken: string(credentials, 'sessionToken'),
       expiration,
     },
-    assumedRoleArn: string(assumedRoleUser, 'arn'),
-    roleArn: string(entry, 'roleArn'),
-    ...(subjectArn === undefined ? {} : { subjectArn }),
-    ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
+    ...optional({
+      assumedRoleArn: (entry['assumedRoleUser'] as Json | null | undefined)?.['arn'],
+      roleArn: entry['roleArn'],
+      subjectArn: root['subjectArn'],
+      sourceIdentity: entry['sourceIdentity'],
+    }),
   };
 }
 
@@ -68,9 +67,12 @@ function string(container: Json, name: string): string {
   return value;
 }
 
-function optional(container: Json, name: string): string | undefined {
-  const value = container[name];
-  return typeof value === 'string' && value !== '' ? value : undefined;
+/** Those of the values that are texts: what nobody needs to log in must not keep anybody from it. */
+function optional<Name extends string>(
+  values: Readonly<Record<Name, unknown>>,
+): Partial<Record<Name, string>> {
+  const texts = Object.entries(values).filter(([, value]) => typeof value === 'string' && value !== '');
+  return Object.fromEntries(texts) as Partial<Record<Name, string>>;
 }
 
 function malformed(problem: string): RolesAnywhereError {

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import { RolesAnywhereError } from '../errors.ts';
 import { env } from '../runtime/env.ts';
 
@@ -29,16 +30,14 @@ const systemBundles = [
  *
  * @throws RolesAnywhereError FILE_UNREADABLE
  */
-export async function configuredAuthorities(
-  caBundle: string | undefined,
-): Promise<readonly string[] | undefined> {
+export function configuredAuthorities(caBundle: string | undefined): readonly string[] | undefined {
   const [name, path] =
     caBundle === undefined ? ['AWS_CA_BUNDLE', env('AWS_CA_BUNDLE')] : ['--ca-bundle', caBundle];
   if (path === undefined) return undefined;
   const hint = `${name} must name a file of PEM certificates`;
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (cause) {
     throw new RolesAnywhereError('FILE_UNREADABLE', `cannot read the CA bundle ${path}: ${reason(cause)}`, {
       hint,
@@ -57,12 +56,15 @@ export async function configuredAuthorities(
  * The runtime's own authorities with the system's added: a company's proxy that opens TLS is known to the system
  * alone. Undefined where the system has no bundle that we find.
  */
-export async function authoritiesWithSystem(): Promise<readonly string[] | undefined> {
-  const { rootCertificates } = await import('node:tls');
+export function authoritiesWithSystem(): readonly string[] | undefined {
   for (const path of [env('SSL_CERT_FILE'), ...systemBundles]) {
     if (path === undefined) continue;
-    const text = await readFile(path, 'utf8').catch(() => '');
-    if (text.includes('-----BEGIN ')) return [...rootCertificates, text];
+    try {
+      const text = readFileSync(path, 'utf8');
+      if (text.includes('-----BEGIN ')) return [...rootCertificates, text];
+    } catch {
+      // The next one.
+    }
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { X509Certificate, createPublicKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { RolesAnywhereError } from '../errors.ts';
 import type { Certificate } from './certificate.ts';
 
@@ -99,9 +100,12 @@ function issued(issuer: X509Certificate | undefined, subject: X509Certificate | 
 /** Compares what two encodings mean where they differ: a point may be compressed, a NULL left out. */
 function hasPublicKey(certificate: Certificate, publicKey: Uint8Array): boolean {
   try {
-    const key = createPublicKey({ key: Buffer.from(certificate.publicKey), format: 'der', type: 'spki' });
-    return Buffer.compare(key.export({ format: 'der', type: 'spki' }), publicKey) === 0;
+    return toKeyObject(certificate.publicKey).equals(toKeyObject(publicKey));
   } catch {
     return false; // A type of key that the runtime does not know is not the one that it signs with.
   }
+}
+
+function toKeyObject(spki: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
 }

@@ -23,7 +23,7 @@ const attributeNames: Readonly<Record<string, string>> = {
 
 /** The string types of X.680, section 8.4, that names are written in. */
 const stringDecoders: Readonly<Record<number, (content: Uint8Array) => string>> = {
-  0x0c: (content) => new TextDecoder('utf-8').decode(content), // UTF8String
+  0x0c: (content) => Buffer.from(content).toString('utf8'), // UTF8String
   0x12: latin1, // NumericString
   0x13: latin1, // PrintableString
   0x14: latin1, // TeletexString, in practice
@@ -74,6 +74,8 @@ function formatRelativeName(set: DerReader): string {
 
 /** RFC 4514, section 2.4 */
 function escapeValue(value: string): string {
+  // Most values are as plain as this, and to compile the expressions below takes longer than all the rest.
+  if (/^[A-Za-z0-9][A-Za-z0-9 .:@/=_-]*[A-Za-z0-9]$/.test(value)) return value;
   return value
     .replace(/["+,;<>\\]|^[ #]| $/gu, '\\$&')
     .replace(/\p{C}/gu, (character) => Buffer.from(character).toString('hex').replace(/../g, '\\$&'));

@@ -73,7 +73,7 @@ export function describeCertificate({ subject, serialNumber }: Certificate): str
 }
 
 function timestamp(date: Date): string {
-  return date.toISOString().replace('.000', '');
+  return date.toISOString().replace(/\.\d+/, '');
 }
 
 /** A time span in its largest whole unit, in milliseconds: `3 days`. */
@@ -85,6 +85,6 @@ function span(milliseconds: number): string {
     ['second', 1000],
   ] as const;
   const [unit, size] = units.find(([, size]) => milliseconds >= size) ?? ['second', 1000];
-  const count = Math.ceil(milliseconds / size);
+  const count = Math.max(1, Math.floor(milliseconds / size));
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

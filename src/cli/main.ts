@@ -1,4 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
+import { printVersion } from './commands/version.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readFast } from './fast-path.ts';
 import type { Reading, Value } from './fast-path.ts';
@@ -8,12 +9,12 @@ import { ReaderGone, tell, tellLine } from './output.ts';
 
 type Run<N extends CommandName> = (reading: Reading<N>) => Promise<void> | void;
 
-/** Each command is loaded when it runs, and nothing before. */
+/** Each command is loaded when it runs, and nothing before: scripts/build.mjs makes a file of each import() here. */
 const runners: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   'credential-process': () => import('./commands/credential-process.ts'),
   emulator: () => import('./commands/emulator.ts'),
   completion: () => import('./commands/completion.ts'),
-  version: () => import('./commands/version.ts'),
+  version: () => Promise.resolve({ run: printVersion }),
   help: () => import('./commands/help.ts'),
 };
 
@@ -75,7 +76,8 @@ function fail(error: unknown, debug: boolean): number {
 function tellOrigin(error: unknown): void {
   tell('debug', kind(error));
   if (!(error instanceof Error)) return;
-  for (const frame of error.stack?.match(/^ +at .+$/gm) ?? []) tell('debug', frame);
+  for (const frame of error.stack?.replace(error.message, '').match(/^ +at .+$/gm) ?? [])
+    tell('debug', frame);
   if (error.cause !== undefined) tellOrigin(error.cause);
 }
 

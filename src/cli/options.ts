@@ -4,7 +4,7 @@
  */
 
 /** `text` and `number` take a value (a number stays text until it is validated), a `list` takes one each time. */
-export type OptionKind = 'text' | 'number' | 'flag' | 'list';
+type OptionKind = 'text' | 'number' | 'flag' | 'list';
 
 export interface Option {
   readonly kind: OptionKind;

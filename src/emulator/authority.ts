@@ -8,7 +8,7 @@ import { readPemCertificates } from './certificate.ts';
 import type { X509 } from './x509.ts';
 
 /** A throw-away authority with one leaf, all PEM; the authority's key is gone. */
-export interface Authority {
+interface Authority {
   readonly caPem: string;
   readonly leafPem: string;
   readonly leafKeyPem: string;
@@ -88,9 +88,12 @@ export async function openAuthority(x509: X509, directory: string, now: Date): P
     if (left > dayMilliseconds && leaf.notBefore <= now) {
       return existing;
     }
-    await Promise.all([caPath, leafPath, keyPath].map((path) => unlink(path)));
+    await Promise.all([caPath, leafPath, keyPath].map((path) => writing(path, unlink(path))));
   }
   const authority = await makeAuthority(x509, now);
+  // Fails where something stands already, be it a link that leads elsewhere.
+  const create = (path: string, text: string, mode: number): Promise<void> =>
+    writing(path, writeFile(path, text, { flag: 'wx', mode }));
   await create(keyPath, authority.leafKeyPem, 0o600);
   await create(leafPath, authority.leafPem, 0o644);
   await create(caPath, authority.caPem, 0o644);
@@ -125,10 +128,9 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Fails where something stands already, be it a link that leads elsewhere. */
-async function create(path: string, text: string, mode: number): Promise<void> {
+async function writing(path: string, change: Promise<void>): Promise<void> {
   try {
-    await writeFile(path, text, { flag: 'wx', mode });
+    await change;
   } catch (error) {
     throw unwritable(path, error);
   }

@@ -17,7 +17,7 @@ export interface Authorization {
 }
 
 /** Which request a service takes, and the error codes in which it refuses others. */
-export interface SigningRules {
+interface SigningRules {
   readonly service: string;
   /** Undefined where any region will do. */
   readonly region?: string;

@@ -1,4 +1,5 @@
 import type { EmulatorCertificate } from './certificate.ts';
+import { nameDefect } from './name-constraints.ts';
 import type { ServiceError } from './service-error.ts';
 import { accessDenied } from './service-error.ts';
 
@@ -13,12 +14,12 @@ const known = new Set([
   '2.5.29.17', // subjectAltName
   '2.5.29.18', // issuerAltName
   '2.5.29.19', // basicConstraints
+  '2.5.29.30', // nameConstraints
   '2.5.29.32', // certificatePolicies: none is asked for, so any will do (RFC 5280, section 6.1.1 (c) to (g))
   '2.5.29.33', // policyMappings
   '2.5.29.37', // extKeyUsage: the service asks for no purpose
   '2.5.29.54', // inhibitAnyPolicy
 ]);
-const nameConstraints = '2.5.29.30';
 
 /**
  * Holds the leaf to what the service asks of signing certificates (user guide, "Trust model", "Signature
@@ -112,6 +113,7 @@ function pathDefect(path: readonly EmulatorCertificate[], now: Date): ServiceErr
       validityDefect(certificate, now) ??
       hashDefect(certificate) ??
       extensionDefect(certificate) ??
+      constraintDefect(path, index) ??
       (index === 0 ? undefined : authorityDefect(certificate, intermediatesBelow(path, index)));
     if (why !== undefined) {
       return untrusted(path, index, why);
@@ -155,11 +157,23 @@ function extensionDefect({ extensions }: EmulatorCertificate): string | undefine
   if (repeated !== undefined) {
     return `has the extension ${repeated} twice`;
   }
-  if (types.includes(nameConstraints)) {
-    return 'has name constraints, which this emulator does not evaluate';
-  }
   const unknown = extensions.find(({ type, critical }) => critical && !known.has(type));
   return unknown === undefined ? undefined : `has the unknown critical extension ${unknown.type}`;
+}
+
+/**
+ * Every authority above limits the names below it, the anchor too. A self-issued certificate is exempt, unless it is
+ * the leaf (section 6.1.3 (b) and (c)).
+ */
+function constraintDefect(path: readonly EmulatorCertificate[], index: number): string | undefined {
+  const certificate = path[index];
+  if (certificate === undefined || (index > 0 && certificate.subject.der === certificate.issuer.der)) {
+    return undefined;
+  }
+  return path
+    .slice(index + 1)
+    .map(({ nameConstraints }) => nameConstraints && nameDefect(certificate, nameConstraints))
+    .find((defect) => defect !== undefined);
 }
 
 function hashDefect({ signature: { algorithm, hash } }: EmulatorCertificate): string | undefined {

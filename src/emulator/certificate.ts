@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { X509Certificate } from 'node:crypto';
+import type { DistinguishedName, GeneralName, NameConstraints } from './names.ts';
+import { readAlternativeNames, readDistinguishedName, readNameConstraints } from './names.ts';
 import type { X509 } from './x509.ts';
 
 /** A certificate as the emulator judges it. OpenSSL verifies signatures, @peculiar/x509 reads the fields. */
@@ -21,23 +23,12 @@ export interface EmulatorCertificate {
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
   /** The bits of keyUsage (RFC 5280, section 4.2.1.3). */
   readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
-  /** The names of subjectAltName by kind: `dns`, `url`, `email`, `ip`, `dn`, … */
-  readonly alternativeNames: readonly { readonly type: string; readonly value: string }[];
-  /** The first `dn` among them, taken apart. */
-  readonly alternativeDirectoryName: DistinguishedName | undefined;
+  readonly alternativeNames: readonly GeneralName[];
+  readonly nameConstraints: NameConstraints | undefined;
   /** The object identifiers of all extensions. */
   readonly extensions: readonly { readonly type: string; readonly critical: boolean }[];
   /** Whether this key's private half signed the other certificate. */
   issued(other: EmulatorCertificate): boolean;
-}
-
-export interface DistinguishedName {
-  /** DER in hexadecimal, for comparing. */
-  readonly der: string;
-  /** RFC 4514, for people. */
-  readonly text: string;
-  /** Short name (or object identifier) and value of each attribute, in the certificate's order. */
-  readonly attributes: readonly (readonly [type: string, value: string])[];
 }
 
 /**
@@ -55,16 +46,15 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
   const parsed = new x509.X509Certificate(bytes);
   const basic = parsed.getExtension(x509.BasicConstraintsExtension);
   const usage = parsed.getExtension(x509.KeyUsagesExtension);
-  const names = parsed.getExtension(x509.SubjectAlternativeNameExtension);
-  const alternativeNames = names === null ? [] : names.names.toJSON();
-  const directoryName = alternativeNames.find(({ type }) => type === 'dn')?.value;
+  const alternativeNames = parsed.getExtension('2.5.29.17');
+  const nameConstraints = parsed.getExtension('2.5.29.30');
   const algorithm = parsed.signatureAlgorithm as { name: string; hash?: { name: string } };
   return {
     der: bytes,
     version: parsed['asn'].tbsCertificate.version + 1,
     serialNumber: parseSerial(node.serialNumber),
-    subject: readName(parsed.subjectName),
-    issuer: readName(parsed.issuerName),
+    subject: readDistinguishedName(parsed.subjectName),
+    issuer: readDistinguishedName(parsed.issuerName),
     notBefore: parsed.notBefore,
     notAfter: parsed.notAfter,
     signature: { algorithm: algorithm.name, hash: algorithm.hash?.name },
@@ -78,19 +68,26 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
             digitalSignature: (usage.usages & x509.KeyUsageFlags.digitalSignature) !== 0,
             keyCertSign: (usage.usages & x509.KeyUsageFlags.keyCertSign) !== 0,
           },
-    alternativeNames,
-    alternativeDirectoryName:
-      directoryName === undefined ? undefined : readName(new x509.Name(directoryName)),
+    alternativeNames: alternativeNames === null ? [] : readAlternativeNames(x509, bytesOf(alternativeNames)),
+    nameConstraints:
+      nameConstraints === null ? undefined : readNameConstraints(x509, bytesOf(nameConstraints)),
     extensions: parsed.extensions.map(({ type, critical }) => ({ type, critical })),
     issued: (other) => verifies(node, other.der),
   };
 }
 
-/** Every certificate of a PEM text, in order. */
+/**
+ * Every certificate of a PEM text (RFC 7468), in order, whatever stands between them.
+ *
+ * @throws Error that says what is wrong with one of them
+ */
 export function readPemCertificates(x509: X509, pem: string): readonly EmulatorCertificate[] {
-  return x509.PemConverter.decodeWithHeaders(pem)
-    .filter(({ type }) => type === 'CERTIFICATE')
-    .map(({ rawData }) => readCertificate(x509, new Uint8Array(rawData)));
+  const blocks = pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g);
+  return Array.from(blocks, ([, base64]) => readCertificate(x509, Buffer.from(base64 ?? '', 'base64')));
+}
+
+function bytesOf({ value }: { readonly value: ArrayBuffer }): Buffer {
+  return Buffer.from(value);
 }
 
 function verifies(issuer: X509Certificate, der: Uint8Array): boolean {
@@ -111,18 +108,4 @@ function readKey(certificate: X509Certificate): KeyObject | undefined {
 
 function parseSerial(hex: string): bigint {
   return hex.startsWith('-') ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
-}
-
-function readName(name: InstanceType<X509['Name']>): DistinguishedName {
-  return {
-    der: Buffer.from(name.toArrayBuffer()).toString('hex'),
-    text: name.toString(),
-    attributes: name
-      .toJSON()
-      .flatMap((relative) =>
-        Object.entries(relative).flatMap(([type, values]) =>
-          values.map((value): [string, string] => [type, value]),
-        ),
-      ),
-  };
 }

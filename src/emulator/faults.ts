@@ -1,8 +1,9 @@
 import { RolesAnywhereError } from '../errors.ts';
+import type { ServiceErrorCode } from './service-error.ts';
 import { isServiceErrorCode, ServiceError } from './service-error.ts';
 
 /** What one request meets: it waits first, then it is answered with an error, or cut off, or served. */
-export interface Fate {
+interface Fate {
   readonly latencyMilliseconds: number;
   readonly failure: ServiceError | 'reset' | undefined;
 }
@@ -99,6 +100,14 @@ function parseFault(specification: string): Fault {
   }
 }
 
+/** What an error of that HTTP status is called where it is neither bad input nor a failure of the service. */
+const statusNames: ReadonlyMap<string, ServiceErrorCode> = new Map([
+  ['403', 'AccessDeniedException'],
+  ['404', 'ResourceNotFoundException'],
+  ['429', 'ThrottlingException'],
+  ['503', 'ServiceUnavailableException'],
+]);
+
 function namedFailure(code: string): ServiceError | undefined {
   const message = 'The emulator was told to fail.';
   if (isServiceErrorCode(code)) {
@@ -107,13 +116,6 @@ function namedFailure(code: string): ServiceError | undefined {
   if (!/^[45]\d\d$/.test(code)) {
     return undefined;
   }
-  const status = Number(code);
-  const names = new Map([
-    [403, 'AccessDeniedException'],
-    [404, 'ResourceNotFoundException'],
-    [429, 'ThrottlingException'],
-    [503, 'ServiceUnavailableException'],
-  ] as const);
-  const name = names.get(status as 403) ?? (status < 500 ? 'ValidationException' : 'InternalServerException');
-  return new ServiceError(name, message, `fault: error ${code}`, status);
+  const name = statusNames.get(code) ?? (code < '500' ? 'ValidationException' : 'InternalServerException');
+  return new ServiceError(name, message, `fault: error ${code}`, Number(code));
 }

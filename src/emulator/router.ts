@@ -15,21 +15,9 @@ export interface Answer {
 /** One operation of one emulated service: how it answers, and how it words an error. */
 export interface Operation {
   readonly name: string;
-  run(request: HttpRequest, now: Date, requestId: string): Answer;
+  run(now: Date, requestId: string): Answer;
   fail(error: ServiceError, requestId: string): Answer;
 }
-
-const unknownOperation: Operation = {
-  name: 'unknown',
-  run: ({ method, path }) => {
-    throw new ServiceError(
-      'UnknownOperationException',
-      'Unknown operation',
-      `no operation at ${method} ${path}`,
-    );
-  },
-  fail: restJsonError,
-};
 
 /** Which operation a request is for. The services share one address, as with AWS_ENDPOINT_URL. */
 export function route(service: RolesAnywhere, request: HttpRequest): Operation {
@@ -37,9 +25,9 @@ export function route(service: RolesAnywhere, request: HttpRequest): Operation {
   if (request.method === 'POST' && /(^|\/)sessions$/.test(request.path)) {
     return {
       name: 'CreateSession',
-      run: (_, now) => {
-        const { status, body, details } = createSession(service, request, now);
-        return { status, headers: json, body: JSON.stringify(body), details };
+      run: (now) => {
+        const { answer, details } = createSession(service, request, now);
+        return { status: 201, headers: json, body: JSON.stringify(answer), details };
       },
       fail: restJsonError,
     };
@@ -47,10 +35,10 @@ export function route(service: RolesAnywhere, request: HttpRequest): Operation {
   if ((request.method === 'POST' || request.method === 'GET') && request.path === '/' && isQuery(request)) {
     return {
       name: 'GetCallerIdentity',
-      run: (_, now, requestId) => {
-        const { session, answer } = getCallerIdentity(service.sessions, request, now);
+      run: (now, requestId) => {
+        const { session, body } = getCallerIdentity(service.sessions, request, now, requestId);
         const details = { assumedRoleArn: session.assumedRoleArn, tags: session.tags };
-        return { status: 200, headers: xml, body: answer(requestId), details };
+        return { status: 200, headers: xml, body, details };
       },
       fail: (error, requestId) => ({
         status: error.status,
@@ -60,7 +48,14 @@ export function route(service: RolesAnywhere, request: HttpRequest): Operation {
       }),
     };
   }
-  return unknownOperation;
+  return {
+    name: 'unknown',
+    run: () => {
+      const why = `no operation at ${request.method} ${request.path}`;
+      throw new ServiceError('UnknownOperationException', 'Unknown operation', why);
+    },
+    fail: restJsonError,
+  };
 }
 
 function isQuery(request: HttpRequest): boolean {

@@ -17,7 +17,7 @@ export interface RequestLogEntry {
   readonly ok: boolean;
   /** `CreateSession`, `GetCallerIdentity`, or `unknown` where no operation could be told. */
   readonly operation: string;
-  /** The HTTP status; 0 where the connection was reset instead. */
+  /** The HTTP status; 0 where the connection ended without an answer. */
   readonly status: number;
   readonly requestId: string;
   /** Why it was refused, in more exact words than the caller gets. */
@@ -31,7 +31,7 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly tls: TlsFiles | undefined;
   readonly faults: Faults;
   readonly now: () => Date;
@@ -46,6 +46,8 @@ const limits = {
   requestTimeout: 30_000,
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 1000,
+  /** Without one a request is refused all the same, in the service's shape: the host must be signed. */
+  requireHostHeader: false,
 };
 const maximumBody = 256 * 1024;
 
@@ -53,9 +55,13 @@ const maximumBody = 256 * 1024;
 export function makeServer(options: ServerOptions): Server {
   const server =
     options.tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...options.tls });
-  server.on('request', (message, response) => {
-    void serve(options, message, response);
-  });
+  const listener = (message: IncomingMessage, response: ServerResponse): void => {
+    serve(options, message, response).catch(() => {
+      response.destroy();
+    });
+  };
+  server.on('request', listener);
+  server.on('checkExpectation', listener);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuseConnection(options, error, socket);
   });
@@ -79,7 +85,9 @@ async function serve(
     }
     operation = options.route(request);
     const fate = options.faults.next();
-    await sleep(fate.latencyMilliseconds, undefined, { ref: false });
+    if (fate.latencyMilliseconds > 0) {
+      await sleep(fate.latencyMilliseconds, undefined, { ref: false });
+    }
     if (fate.failure === 'reset') {
       reset(message.socket);
       log(options, { ok: false, operation: operation.name, status: 0, requestId, why: 'fault: reset' });
@@ -88,7 +96,7 @@ async function serve(
     if (fate.failure !== undefined) {
       throw fate.failure;
     }
-    answer = operation.run(request, serviceTime(options), requestId);
+    answer = operation.run(serviceTime(options), requestId);
   } catch (error) {
     const failure = error instanceof ServiceError ? error : internalError(error);
     why = failure.why;

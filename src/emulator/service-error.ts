@@ -51,7 +51,3 @@ export class ServiceError extends Error {
 export function accessDenied(message: string, why?: string): ServiceError {
   return new ServiceError('AccessDeniedException', message, why);
 }
-
-export function validationError(message: string): ServiceError {
-  return new ServiceError('ValidationException', message);
-}

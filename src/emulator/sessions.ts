@@ -15,7 +15,7 @@ export interface IssuedSession {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-export interface SessionGrant {
+interface SessionGrant {
   readonly role: { readonly name: string; readonly id: string };
   readonly sessionName: string;
   readonly sourceIdentity: string;

@@ -24,7 +24,8 @@ export function getCallerIdentity(
   sessions: Sessions,
   request: HttpRequest,
   now: Date,
-): { readonly session: IssuedSession; readonly answer: (requestId: string) => string } {
+  requestId: string,
+): { readonly session: IssuedSession; readonly body: string } {
   const parameters = queryParameters(request);
   const session = verifyHmacSignature(sessions, request, 'sts', now);
   const [action, requested] = [parameters.get('Action'), parameters.get('Version')];
@@ -34,20 +35,18 @@ export function getCallerIdentity(
       `Could not find operation ${action ?? 'null'} for version ${requested ?? 'NO_VERSION_SPECIFIED'}`,
     );
   }
-  return {
-    session,
-    answer: (requestId) =>
-      element('GetCallerIdentityResponse', { xmlns: namespace }, [
-        element('GetCallerIdentityResult', {}, [
-          text('Arn', session.assumedRoleArn),
-          text('UserId', session.assumedRoleId),
-          text('Account', accountId),
-        ]),
-        element('ResponseMetadata', {}, [text('RequestId', requestId)]),
-      ]),
-  };
+  const body = element('GetCallerIdentityResponse', { xmlns: namespace }, [
+    element('GetCallerIdentityResult', {}, [
+      text('Arn', session.assumedRoleArn),
+      text('UserId', session.assumedRoleId),
+      text('Account', accountId),
+    ]),
+    element('ResponseMetadata', {}, [text('RequestId', requestId)]),
+  ]);
+  return { session, body };
 }
 
+/** An error as STS sends it. */
 export function stsError(error: ServiceError, requestId: string): string {
   return element('ErrorResponse', { xmlns: namespace }, [
     element('Error', {}, [

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { DistinguishedName, EmulatorCertificate } from './certificate.ts';
+import type { EmulatorCertificate } from './certificate.ts';
+import type { DistinguishedName } from './names.ts';
 import { accessDenied } from './service-error.ts';
 
 /** The serial number in hexadecimal, an even number of digits, lower case: the default session name. */
@@ -43,8 +44,8 @@ export function subjectId(certificate: EmulatorCertificate): string {
  */
 export function sessionTags(certificate: EmulatorCertificate): Readonly<Record<string, string>> {
   const tags = new Map<string, string>();
-  const add = (key: string, value: string | undefined): void => {
-    if (value !== undefined && !tags.has(key)) {
+  const add = (key: string, value: string): void => {
+    if (!tags.has(key)) {
       tags.set(key, value);
     }
   };
@@ -54,11 +55,13 @@ export function sessionTags(certificate: EmulatorCertificate): Readonly<Record<s
   for (const [type, value] of certificate.issuer.attributes) {
     add(`x509Issuer/${type}`, value);
   }
-  const first = (kind: string): string | undefined =>
-    certificate.alternativeNames.find(({ type }) => type === kind)?.value;
-  add('x509SAN/DNS', first('dns'));
-  add('x509SAN/URI', first('url'));
-  for (const [type, value] of certificate.alternativeDirectoryName?.attributes ?? []) {
+  for (const name of certificate.alternativeNames) {
+    if (name.form === 'dns' || name.form === 'uri') {
+      add(`x509SAN/${name.form.toUpperCase()}`, name.text);
+    }
+  }
+  const directory = certificate.alternativeNames.find((name) => name.form === 'directory');
+  for (const [type, value] of directory?.name.attributes ?? []) {
     add(`x509SAN/Name/${type}`, value);
   }
   return Object.fromEntries(tags);

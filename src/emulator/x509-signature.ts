@@ -16,7 +16,7 @@ const service = 'rolesanywhere';
 const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /** Who signed a request: proven to hold the leaf's key, the certificates not yet trusted. */
-export interface Signatory {
+interface Signatory {
   readonly leaf: EmulatorCertificate;
   readonly chain: readonly EmulatorCertificate[];
 }
@@ -108,7 +108,7 @@ function readHeader(x509: X509, request: HttpRequest, name: string, maximum: num
       return readCertificate(x509, der);
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it cannot be read';
-      throw accessDenied('Insufficient certificate', `${name} holds no DER certificate: ${why}`);
+      throw accessDenied('Insufficient certificate', `${name} cannot be read as a DER certificate: ${why}`);
     }
   });
 }

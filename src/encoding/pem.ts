@@ -68,7 +68,7 @@ function readBlock(label: string, body: Buffer, where: string): PemBlock {
     let last: string | undefined;
     for (let end = body.indexOf('\n'); end !== -1; end = body.indexOf('\n', offset)) {
       const line = body.toString('latin1', offset, end).trimEnd();
-      const [, name, value = ''] = /^\s*([!-9;-~]+):(.*)$/.exec(line) ?? [];
+      const [, name, value = ''] = /^\s*([A-Za-z][\w-]*):(.*)$/.exec(line) ?? [];
       if (name !== undefined) {
         last = name;
         headers.set(name, value.trim());
@@ -104,11 +104,15 @@ function decodeBase64(text: Uint8Array, where: string): Uint8Array {
     if (value === space) continue;
     if (value === invalid || (padding > 0 && !isPadding)) throw new EncodingError(`${where} is not base64`);
     if (isPadding) padding += 1;
-    bits = ((bits << 6) | value) & 0xffffff;
+    bits = (bits << 6) | value;
     count += 1;
-    if (count % 4 === 0) length = bytes.writeUIntBE(bits, length, 3);
+    if ((count & 3) === 0) {
+      bytes[length++] = bits >> 16;
+      bytes[length++] = bits >> 8;
+      bytes[length++] = bits;
+    }
   }
-  if (count % 4 !== 0 || padding > 2) throw new EncodingError(`${where} is not whole base64`);
+  if ((count & 3) !== 0 || padding > 2) throw new EncodingError(`${where} is not whole base64`);
   return bytes.subarray(0, length - padding);
 }
 

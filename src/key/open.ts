@@ -21,10 +21,12 @@ export async function openKey(
       throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys in a TPM are not supported yet');
     default: {
       const source = await sources.read(reference, 'private key');
-      if (source.exposed)
-        reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
       const { openKeyFile } = await import('./file/open.ts');
-      return openKeyFile(source);
+      const signer = openKeyFile(source);
+      if (source.exposed) {
+        reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
+      }
+      return signer;
     }
   }
 }

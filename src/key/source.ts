@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, lstatSync, openSync, read, readSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { platform } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -105,18 +106,23 @@ async function readReference(reference: SourceReference): Promise<Omit<Source, '
 async function readFile(path: string): Promise<Omit<Source, 'name'>> {
   const descriptor = openSync(path, 'r');
   try {
-    const { mode, uid } = fstatSync(descriptor);
+    const status = fstatSync(descriptor);
     return {
       bytes: await readAll((buffer) => readSync(descriptor, buffer)),
-      exposed: (mode & 0o004) !== 0 && platform() !== 'win32' && !isMountedSecret(path, uid),
+      exposed: isExposed(status) && !isMountedSecret(path, status),
     };
   } finally {
     closeSync(descriptor);
   }
 }
 
+/** Windows reports a mode that has nothing to do with who may read the file. */
+function isExposed(status: Stats): boolean {
+  return status.isFile() && (status.mode & 0o004) !== 0 && platform() !== 'win32';
+}
+
 /** Kubernetes mounts secrets as root's links to world-readable files; nobody can change that from inside. */
-function isMountedSecret(path: string, uid: number): boolean {
+function isMountedSecret(path: string, { uid }: Stats): boolean {
   return uid === 0 && lstatSync(path).isSymbolicLink();
 }
 

@@ -1,5 +1,7 @@
-import type { IncomingMessage } from 'node:http';
-import type { RequestOptions } from 'node:https';
+// Node's own modules are imported outright: every exchange needs them, and a dynamic import costs the start of the
+// ESM loader, some 5 ms.
+import { type IncomingMessage, request as requestPlain } from 'node:http';
+import { request as requestSecure, type RequestOptions } from 'node:https';
 
 /** One HTTP exchange, as raw as it goes: no retry, no redirect, no interpretation. */
 export interface Exchange {
@@ -50,7 +52,6 @@ export class TransportError extends Error {
  * @throws TransportError, the signal's reason, or the runtime's own error (Node's system, TLS and parser errors)
  */
 export async function exchange(request: Exchange): Promise<Answer> {
-  request.signal.throwIfAborted();
   return request.proxy === undefined ? direct(request) : proxied(request, request.proxy);
 }
 
@@ -64,9 +65,9 @@ function tlsOptions({ ca, verifyTls }: Exchange) {
   };
 }
 
-async function direct(request: Exchange): Promise<Answer> {
+function direct(request: Exchange): Promise<Answer> {
   const secure = request.url.protocol === 'https:';
-  const { request: open } = secure ? await import('node:https') : await import('node:http');
+  const open = secure ? requestSecure : requestPlain;
   return new Promise((resolve, reject) => {
     const options: RequestOptions & { autoSelectFamilyAttemptTimeout: number } = {
       method: request.method,
@@ -109,7 +110,7 @@ async function direct(request: Exchange): Promise<Answer> {
 
 /** Through a proxy: CONNECT for https, the absolute URL for http. */
 async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
-  const { ProxyAgent, request: send } = await import('undici');
+  const { Pool, ProxyAgent, request: send } = await import('undici');
   const tls = { ...tlsOptions(request), timeout: request.connectTimeout };
   const agent = new ProxyAgent({
     uri: proxy.origin,
@@ -117,8 +118,17 @@ async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
     proxyTls: tls,
     requestTls: tls,
     proxyTunnel: request.url.protocol === 'https:',
+    // Without this a proxy that never answers CONNECT is waited for for five minutes.
+    clientFactory: (origin, options) =>
+      new Pool(origin, { ...options, headersTimeout: request.connectTimeout }),
   });
-  try {
+  // undici heeds the signal only once the tunnel stands; we do before that too.
+  const aborted = new Promise<never>((_resolve, reject) => {
+    request.signal.addEventListener('abort', () => {
+      reject(request.signal.reason as Error);
+    });
+  });
+  const answered = async (): Promise<Answer> => {
     const answer = await send(request.url, {
       dispatcher: agent,
       method: request.method,
@@ -130,12 +140,18 @@ async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
     });
     const body = await collect(answer.body, request.maxAnswerBytes);
     return { status: answer.statusCode, headers: flatten(answer.headers), body };
+  };
+  try {
+    return await Promise.race([answered(), aborted]);
   } catch (error) {
-    const refusal = /^Proxy response \((\d+)\)/u.exec(error instanceof Error ? error.message : '');
+    // undici says it in words alone: to CONNECT the first, to a whole URL the second.
+    const words = error instanceof Error ? error.message : '';
+    const refusal = /^Proxy (?:response|Authentication Required) \((\d+)\)/u.exec(words);
     if (refusal !== null) throw new TransportError('PROXY_REFUSED', Number(refusal[1]));
     throw error;
   } finally {
-    await agent.destroy();
+    // Not awaited: it waits for a tunnel that is still being asked for.
+    agent.destroy().catch(() => undefined);
   }
 }
 

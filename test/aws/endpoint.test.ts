@@ -53,6 +53,12 @@ describe('the hosts of every partition, plain, FIPS, dual-stack and both', () =>
     expect(resolve(region, undefined, service)).toBe(url);
   });
 
+  test('FIPS and dual-stack of STS in GovCloud', () => {
+    vi.stubEnv('AWS_USE_FIPS_ENDPOINT', 'true');
+    vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true');
+    expect(resolve('us-gov-west-1', undefined, 'sts')).toBe('https://sts-fips.us-gov-west-1.api.aws/');
+  });
+
   test('a switch that is neither true nor false is an error, not a silent false', async () => {
     vi.stubEnv('AWS_USE_FIPS_ENDPOINT', 'yes');
     expect(await failure(() => resolve('us-east-1'))).toMatchObject({ code: 'INVALID_ARGUMENT' });

@@ -197,17 +197,6 @@ describe('a path is not trusted', () => {
       '1.3.6.1.4.1.99999.1',
     ],
     [
-      'has name constraints',
-      {
-        extensions: [
-          basicConstraints(true),
-          keyUsage('keyCertSign'),
-          extension('2.5.29.30', Buffer.from('3000', 'hex'), true),
-        ],
-      },
-      'name constraints',
-    ],
-    [
       'has an extension twice',
       { extensions: [basicConstraints(true), keyUsage('keyCertSign'), keyUsage('keyCertSign')] },
       'twice',

@@ -20,8 +20,9 @@ export interface EmulatorProcess {
 export const startEmulatorProcess = async (
   options: readonly string[],
   node = process.execPath,
+  command = commandFile,
 ): Promise<EmulatorProcess> => {
-  const child = spawn(node, [commandFile, 'emulator', ...options], {
+  const child = spawn(node, [command, 'emulator', ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] },
   });

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 
 /*
  * Certificates made to order, bad ones included, within milliseconds: DER written by hand and signed by node:crypto.
- * It shares no code with src/; test/support/pki.test.ts holds it against OpenSSL.
+ * It shares no code with src/; test/support/pki.e2e.test.ts holds it against OpenSSL.
  */
 
 export type TestKeyType = 'rsa-2048' | 'P-256' | 'P-384' | 'P-521';

@@ -1,3 +1,6 @@
+import { createSession, prepareSession } from '../../aws/create-session.ts';
+import { formatProcessCredentials } from '../../credentials/process-json.ts';
+import { openIdentity } from '../../identity.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
 import { print, stderrReporter } from '../output.ts';
@@ -7,7 +10,6 @@ import { nameValues, wholeNumber } from '../values.ts';
 export async function run({ values }: Reading<'credential-process'>): Promise<void> {
   const reporter = stderrReporter(values.debug);
   const properties = values['instance-property'];
-  const { prepareSession, createSession } = await import('../../aws/create-session.ts');
   // First of all: a mistake on the command line shall show before any file is read or password asked for.
   const session = prepareSession(
     given({
@@ -29,7 +31,6 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
     reporter,
   });
 
-  const { openIdentity } = await import('../../identity.ts');
   const identity = await openIdentity(
     given({
       certificate: values.certificate,
@@ -40,7 +41,6 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
   );
   try {
     const { credentials } = await createSession(identity, session, connection);
-    const { formatProcessCredentials } = await import('../../credentials/process-json.ts');
     print(`${formatProcessCredentials(credentials)}\n`);
   } finally {
     await identity[Symbol.asyncDispose]();

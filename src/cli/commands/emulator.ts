@@ -1,3 +1,4 @@
+import { startEmulator } from '../../emulator/emulator.ts';
 import type { RequestLogEntry } from '../../emulator/emulator.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
@@ -9,7 +10,6 @@ export async function run({ values }: Reading<'emulator'>): Promise<void> {
   const ttl = values['session-ttl'];
   const port = wholeNumber('port', values.port, 0, 65_535);
   const sessionTtlSeconds = ttl === undefined ? undefined : wholeNumber('session-ttl', ttl, 1);
-  const { startEmulator } = await import('../../emulator/emulator.ts');
   const emulator = await startEmulator(
     given({
       port,

@@ -37,8 +37,9 @@ function isPrivateKey({ label }: { readonly label: string }): boolean {
 
 function openPrivateKey(bytes: Uint8Array, name: string): Signer {
   const blocks = isDer(bytes) ? [] : readPem(bytes);
-  if (blocks.length === 0 && bytes[0] === tags.sequence)
+  if (blocks.length === 0 && bytes[0] === tags.sequence) {
     return new KeyObjectSigner(decodePrivateKey(bytes, name));
+  }
 
   const [key, ...others] = blocks.filter(isPrivateKey);
   if (key === undefined) {

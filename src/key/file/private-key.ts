@@ -24,11 +24,21 @@ export interface PrivateKey {
 const rsaEncryption = '1.2.840.113549.1.1.1';
 const ecPublicKey = '1.2.840.10045.2.1';
 
-/** Everything under this is ML-DSA or its relatives (RFC 9881). */
+/** ML-DSA stands under this (RFC 9881, section 2), with other signatures that nobody makes such keys for. */
 const mlDsa = '2.16.840.1.101.3.4.3.';
 
-/** P-256, P-384 and P-521: RFC 5480, section 2.1.1.1. */
-const curves = ['1.2.840.10045.3.1.7', '1.3.132.0.34', '1.3.132.0.35'];
+/** P-256, P-384 and P-521 (RFC 5480, section 2.1.1.1) with the order of each (FIPS 186-5, SP 800-186, section 3.2.1). */
+const orders: Readonly<Record<string, Buffer>> = {
+  '1.2.840.10045.3.1.7': Buffer.from(
+    'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
+    'hex',
+  ),
+  '1.3.132.0.34': Buffer.from(`${'f'.repeat(48)}c7634d81f4372ddf581a0db248b0a77aecec196accc52973`, 'hex'),
+  '1.3.132.0.35': Buffer.from(
+    `01${'f'.repeat(64)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`,
+    'hex',
+  ),
+};
 
 /** Key types and curves that are met in the field and not accepted: refused by the name that people know. */
 const names: Readonly<Record<string, string>> = {
@@ -68,8 +78,9 @@ const names: Readonly<Record<string, string>> = {
 export function decodePrivateKey(der: Uint8Array, source: string, curve?: string): PrivateKey {
   const kind = derKind(der);
   if (kind === 'encrypted private key') throw encrypted(source);
-  if (kind === 'PKCS#12 file')
+  if (kind === 'PKCS#12 file') {
     throw notYet(`${source} is a PKCS#12 file`, 'openssl pkcs12 -nodes -in FILE -out FILE.pem');
+  }
   if (kind !== 'private key' && kind !== undefined) {
     throw new RolesAnywhereError('KEY_INVALID', `private key ${source} is no private key: it is a ${kind}`);
   }
@@ -93,7 +104,7 @@ function decodePkcs8(key: DerReader, source: string): PrivateKey {
   const type = algorithm.objectIdentifier();
   if (type === rsaEncryption) return decodeRsa(key.octetString(), source);
   if (type === ecPublicKey) return decodeEc(key.octetString(), source, readCurve(algorithm, source));
-  if (type.startsWith(mlDsa)) throw notYet(`${source} is an ML-DSA key`, undefined);
+  if (type.startsWith(mlDsa)) throw notYet(`${source} is of type ${names[type] ?? type}`, undefined);
   throw unsupported(`${source} is of type ${names[type] ?? type}`);
 }
 
@@ -125,12 +136,20 @@ function decodeEc(der: Uint8Array, source: string, outerCurve: string | undefine
     throw new RolesAnywhereError(
       'KEY_INVALID',
       `private key ${source} is an EC key that does not say on which curve`,
-      {
-        hint: 'put the EC PARAMETERS block that belongs to it in front of it',
-      },
+      { hint: 'put the EC PARAMETERS block that belongs to it in front of it' },
     );
   }
-  if (!curves.includes(curve)) throw unsupported(`${source} is an EC key on ${names[curve] ?? curve}`);
+  const order = orders[curve];
+  if (order === undefined) throw unsupported(`${source} is an EC key on ${names[curve] ?? curve}`);
+  // OpenSSL imports a secret of zero, or of the order itself, without a word.
+  const digits = significant(secret);
+  if (
+    digits.length === 0 ||
+    digits.length > order.length ||
+    (digits.length === order.length && Buffer.compare(digits, order) >= 0)
+  ) {
+    throw new EncodingError('its secret is no number between zero and the order of the curve');
+  }
   // Without the public key that may stand beside it: computed from the secret, it cannot be another key's.
   const rebuilt = derSequence(
     derInteger(1n),
@@ -147,9 +166,7 @@ export function readCurve(parameters: DerReader, source: string): string | undef
   throw new RolesAnywhereError(
     'KEY_UNSUPPORTED',
     `private key ${source} is an EC key with explicit parameters`,
-    {
-      hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE',
-    },
+    { hint: 'write it with the name of its curve: openssl ec -in FILE -param_enc named_curve -out FILE' },
   );
 }
 
@@ -175,14 +192,17 @@ function unsupported(what: string): RolesAnywhereError {
   return new RolesAnywhereError(
     'KEY_UNSUPPORTED',
     `private key ${what}, which IAM Roles Anywhere does not accept`,
-    {
-      hint: 'use an RSA key of 2048 to 8192 bits, or an EC key on P-256, P-384 or P-521',
-    },
+    { hint: 'use an RSA key of 2048 to 8192 bits, or an EC key on P-256, P-384 or P-521' },
   );
 }
 
-/** The length of an INTEGER's positive value. */
+/** A positive number's bytes without its leading zeros. */
+function significant(bytes: Uint8Array): Uint8Array {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first === -1 ? bytes.subarray(bytes.length) : bytes.subarray(first);
+}
+
 function bitLength(content: Uint8Array): number {
-  const first = content.findIndex((byte) => byte !== 0);
-  return first === -1 ? 0 : 8 * (content.length - first) - (Math.clz32(content[first] ?? 0) - 24);
+  const digits = significant(content);
+  return 8 * digits.length - (Math.clz32(digits[0] ?? 0xff) - 24);
 }

@@ -20,6 +20,8 @@ const mlDsa: Readonly<Record<string, KeyType>> = {
   '2.16.840.1.101.3.4.3.19': 'ml-dsa-87',
 };
 
+export const derNull: DerPieces = [Uint8Array.of(0x05, 0x00)];
+
 /** The curves that the service takes, by the bytes of one coordinate. */
 const curves: Readonly<Record<string, number>> = {
   '1.2.840.10045.3.1.7': 32,
@@ -37,7 +39,7 @@ const curveNames: Readonly<Record<string, string>> = {
 /** CKA_MODULUS and CKA_PUBLIC_EXPONENT (big-endian, unsigned) as a SubjectPublicKeyInfo. */
 export function rsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): Uint8Array {
   const key = derSequence(derInteger(unsigned(modulus)), derInteger(unsigned(exponent)));
-  return subjectPublicKeyInfo(rsaEncryption, derElement(tags.null), derBytes(key));
+  return subjectPublicKeyInfo(rsaEncryption, derNull, derBytes(key));
 }
 
 /**

@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
 import {
   derBytes,
-  derElement,
   derInteger,
   derObjectIdentifier,
   derOctetString,
   derSequence,
-  tags,
 } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
 import type { Digest } from '../signer.ts';
 import * as ck from './constants.ts';
+import { derNull } from './public-key.ts';
 import type { PublicKeyFacts } from './public-key.ts';
 
 /** One way to ask the module for the signature that the service expects. */
@@ -66,9 +65,7 @@ function digestOf(message: Uint8Array, digest: Digest): Buffer {
 
 /** RFC 8017, section 9.2, step 2: the algorithm with a NULL parameter. */
 function digestInfo(oid: string, value: Uint8Array): Uint8Array {
-  return derBytes(
-    derSequence(derSequence(derObjectIdentifier(oid), derElement(tags.null)), derOctetString([value])),
-  );
+  return derBytes(derSequence(derSequence(derObjectIdentifier(oid), derNull), derOctetString([value])));
 }
 
 /**

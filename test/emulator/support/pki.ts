@@ -51,7 +51,7 @@ export function oid(dotted: string): Buffer {
   return tlv(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
 }
 
-const attributes = { CN: '2.5.4.3', C: '2.5.4.6', O: '2.5.4.10', OU: '2.5.4.11' };
+const attributes = { CN: '2.5.4.3', C: '2.5.4.6', O: '2.5.4.10', OU: '2.5.4.11', E: '1.2.840.113549.1.9.1' };
 export type Subject = readonly (readonly [keyof typeof attributes, string])[];
 
 export function name(subject: Subject): Buffer {
@@ -83,16 +83,31 @@ export function keyUsage(
   );
 }
 
-/** Context tags of GeneralName (RFC 5280, section 4.2.1.6): 2 for a DNS name, 6 for a URI, 4 for a directory name. */
-export function alternativeNames(
-  ...names: readonly (readonly ['dns' | 'uri', string] | readonly ['name', Subject])[]
+export type GeneralName =
+  | readonly ['dns' | 'email' | 'uri' | 'id', string]
+  | readonly ['ip', readonly number[]]
+  | readonly ['name', Subject];
+
+/** A GeneralName by its context tag (RFC 5280, section 4.2.1.6). */
+function generalName(entry: GeneralName): Buffer {
+  if (entry[0] === 'name') {
+    return tlv(0xa4, name(entry[1]));
+  }
+  const tags = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87, id: 0x88 };
+  return tlv(tags[entry[0]], entry[0] === 'ip' ? Buffer.from(entry[1]) : Buffer.from(entry[1]));
+}
+
+export function alternativeNames(...names: readonly GeneralName[]): Buffer {
+  return extension('2.5.29.17', sequence(...names.map(generalName)));
+}
+
+export function nameConstraints(
+  permitted: readonly GeneralName[],
+  excluded: readonly GeneralName[] = [],
 ): Buffer {
-  const encoded = names.map((entry) =>
-    entry[0] === 'name'
-      ? tlv(0xa4, name(entry[1]))
-      : tlv(entry[0] === 'dns' ? 0x82 : 0x86, Buffer.from(entry[1])),
-  );
-  return extension('2.5.29.17', sequence(...encoded));
+  const subtrees = (number: number, names: readonly GeneralName[]): readonly Buffer[] =>
+    names.length === 0 ? [] : [explicit(number, ...names.map((entry) => sequence(generalName(entry))))];
+  return extension('2.5.29.30', sequence(...subtrees(0, permitted), ...subtrees(1, excluded)), true);
 }
 
 export interface Issued {

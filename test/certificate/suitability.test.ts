@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { parseCertificate } from '../../src/certificate/certificate.ts';
+import { checkSuitability } from '../../src/certificate/suitability.ts';
+import { expectCode } from '../support/errors.ts';
+import { derOf, fixture } from '../support/fixtures.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
+
+const date = new Date('2030-06-15T12:00:00Z');
+const check = (name: string, now = date): string[] => {
+  const warnings: string[] = [];
+  const reporter = { warn: (message: string) => warnings.push(message), debug: () => undefined };
+  checkSuitability(parseCertificate(derOf(fixture(name))), now, reporter);
+  return warnings;
+};
+
+describe('checkSuitability', () => {
+  it.each([
+    'leaf/rsa-2048.pem',
+    'leaf/p-256.pem',
+    'leaf/p-384.pem',
+    'leaf/p-521.pem',
+    'unsuitable/pss-sha-256.pem',
+  ])('accepts %s without a word', (name) => {
+    expect(check(name)).toEqual([]);
+  });
+
+  it.each([
+    ['version-1', '1'],
+    ['authority', 'CA:true'],
+    ['sha-1', 'SHA-1'],
+    ['md5', 'MD5'],
+    ['pss-sha-1', 'SHA-1'],
+    ['wrong-key-usage', 'digitalSignature'],
+    ['no-subject', 'subject'],
+  ])('refuses %s', async (name, word) => {
+    const error = await expectCode(() => check(`unsuitable/${name}.pem`), 'CERTIFICATE_UNSUITABLE');
+    expect(error.message).toContain(word);
+    expect(error.hint).toBeDefined();
+  });
+
+  it.each([
+    ['no-key-usage', 'keyUsage'],
+    ['no-basic-constraints', 'basicConstraints'],
+  ])('warns of %s', (name, word) => {
+    const warnings = check(`unsuitable/${name}.pem`);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(word);
+  });
+
+  it('refuses SHA-1 under ECDSA too', async () => {
+    const { certificateDer } = issue(makeAuthority(), { hash: 'sha1' });
+    const reporter = { warn: () => undefined, debug: () => undefined };
+    const call = () => {
+      checkSuitability(parseCertificate(certificateDer), new Date(), reporter);
+    };
+    await expectCode(call, 'CERTIFICATE_UNSUITABLE');
+  });
+
+  // The leaf is valid from 2020-01-01T00:00:00Z to 2126-01-01T00:00:00Z, both included.
+  it.each(['2020-01-01T00:00:00Z', '2126-01-01T00:00:00Z'])('accepts the last moment, %s', (moment) => {
+    expect(check('leaf/p-256.pem', new Date(moment))).toEqual([]);
+  });
+
+  it.each([
+    ['2126-01-01T00:00:00.001Z', 'CERTIFICATE_EXPIRED', '1 second ago'],
+    ['2126-01-01T00:01:00Z', 'CERTIFICATE_EXPIRED', '1 minute ago'],
+    ['2126-01-01T05:00:01Z', 'CERTIFICATE_EXPIRED', '5 hours ago'],
+    ['2126-01-04T00:00:00Z', 'CERTIFICATE_EXPIRED', '3 days ago'],
+    ['2019-12-31T23:59:59Z', 'CERTIFICATE_NOT_YET_VALID', 'in 1 second'],
+    ['2019-12-31T23:30:00Z', 'CERTIFICATE_NOT_YET_VALID', 'in 30 minutes'],
+    ['1970-01-01T00:00:00Z', 'CERTIFICATE_NOT_YET_VALID', 'in 18262 days'],
+  ] as const)('at %s: %s, %s, and what the clock says', async (moment, code, span) => {
+    const error = await expectCode(() => check('leaf/p-256.pem', new Date(moment)), code);
+    expect(error.message).toContain(span);
+    expect(error.message).toMatch(/serial 7F[0-9A-F]{38}/);
+    expect(error.hint).toContain(moment.slice(0, 16));
+  });
+
+  it('says of a bad certificate first that its time is not now', async () => {
+    await expectCode(() => check('unsuitable/expired.pem'), 'CERTIFICATE_EXPIRED');
+    await expectCode(() => check('unsuitable/not-yet-valid.pem'), 'CERTIFICATE_NOT_YET_VALID');
+  });
+});

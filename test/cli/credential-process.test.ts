@@ -1,0 +1,180 @@
+import { mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commands } from '../../src/cli/options.ts';
+import { run, runProgram } from '../support/command.ts';
+import type { Outcome, RunOptions } from '../support/command.ts';
+import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
+import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { requirePart } from '../support/system-parts.ts';
+
+let folder = '';
+let emulator: EmulatorProcess;
+const file = (name: string) => path.join(folder, name);
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'rolesanywhere session-'));
+  emulator = await startEmulatorProcess(['--pki', folder]);
+  const [key, leaf] = await Promise.all([readFile(file('leaf.key')), readFile(file('leaf.pem'))]);
+  await writeFile(file('both.pem'), Buffer.concat([key, leaf]), { mode: 0o600 });
+});
+
+afterAll(async () => {
+  await emulator.close();
+  await rm(folder, { recursive: true });
+});
+
+const arns = () => [
+  ...['--trust-anchor-arn', emulator.trustAnchorArn, '--profile-arn', emulator.profileArn],
+  ...['--role-arn', emulator.roleArn],
+];
+
+async function session(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return run(['credential-process', '--endpoint', emulator.endpoint, ...arns(), ...words], options);
+}
+
+const pair = () => ['--certificate', file('leaf.pem'), '--private-key', file('leaf.key')];
+
+/** The document that the AWS CLI reads, held to be alone on stdout. */
+function credentials({ code, stdout, stderr }: Outcome): Readonly<Record<string, unknown>> {
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(/^\{.*\}\n$/);
+  const document = JSON.parse(stdout) as Readonly<Record<string, unknown>>;
+  expect(document).toEqual({
+    Version: 1,
+    AccessKeyId: expect.stringMatching(/^ASIA[A-Z0-9]{16}$/) as string,
+    SecretAccessKey: expect.stringMatching(/^\S{40}$/) as string,
+    SessionToken: expect.stringMatching(/^\S{20,}$/) as string,
+    Expiration: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
+  });
+  return document;
+}
+
+function lifetime(document: Readonly<Record<string, unknown>>): number {
+  return (Date.parse(String(document['Expiration'])) - Date.now()) / 1000;
+}
+
+describe('a session', () => {
+  it('is printed as one JSON document with a line end, for an hour', async () => {
+    const seconds = lifetime(credentials(await session(pair())));
+    expect(seconds).toBeGreaterThan(3600 - 60);
+    expect(seconds).toBeLessThan(3600 + 60);
+  });
+
+  it('lasts as long as asked', async () => {
+    const seconds = lifetime(credentials(await session([...pair(), '--session-duration=900'])));
+    expect(seconds).toBeGreaterThan(900 - 60);
+    expect(seconds).toBeLessThan(900 + 60);
+  });
+
+  it('takes every spelling of the old helper, under its name', async () => {
+    const as = file('aws_signing_helper');
+    await symlink(commandFile, as);
+    const words = ['credential-process', ...arns(), ...pair()];
+    const spelled = words.map((word) => word.replace(/^--/, '-'));
+    credentials(
+      await run([...spelled, `-endpoint=${emulator.endpoint}`, '-debug=false', '--reuse-pin=F'], { as }),
+    );
+  });
+
+  it('takes key and certificate from one file, standard input, variables and descriptors', async () => {
+    const both = await readFile(file('both.pem'), 'utf8');
+    credentials(await session(['--certificate', file('both.pem')]));
+    credentials(await session(['--certificate=-'], { input: both }));
+    credentials(await session(['--certificate', '-', '--private-key', '-'], { input: both }));
+    credentials(await session(['--certificate', 'env:BOTH'], { env: { BOTH: both } }));
+    const handle = await open(file('both.pem'));
+    try {
+      credentials(await session(['--certificate', 'fd:3'], { descriptors: [handle.fd] }));
+    } finally {
+      await handle.close();
+    }
+  });
+
+  it('needs no HOME, and no profile that AWS_PROFILE names', async () => {
+    credentials(await session(pair(), { env: { AWS_PROFILE: 'does-not-exist' } }));
+    credentials(
+      await session(pair(), { env: { HOME: '/nonexistent', AWS_CONFIG_FILE: '/nonexistent/config' } }),
+    );
+  });
+
+  it('takes the endpoint from the option before the environment', async () => {
+    const words = ['credential-process', ...arns(), ...pair()];
+    credentials(await run(words, { env: { AWS_ENDPOINT_URL_ROLESANYWHERE: emulator.endpoint } }));
+    credentials(await session(pair(), { env: { AWS_ENDPOINT_URL_ROLESANYWHERE: 'http://127.0.0.1:1' } }));
+  });
+
+  it('is opened whatever Ctrl-D, a tty or a missing standard input do', async () => {
+    const { stdout, ...rest } = await runProgram(requirePart('bash'), [
+      ...['--norc', '-c', '"$@" <&-', 'bash', process.execPath, commandFile, 'credential-process'],
+      ...['--endpoint', emulator.endpoint, ...arns(), ...pair()],
+    ]);
+    credentials({ stdout, ...rest });
+  });
+});
+
+describe('the examples of its help', () => {
+  it.each(commands['credential-process'].examples.map(([line]) => line))('%s', async (line) => {
+    const env = {
+      TRUST_ANCHOR: emulator.trustAnchorArn,
+      PROFILE: emulator.profileArn,
+      ROLE: emulator.roleArn,
+      AWS_ENDPOINT_URL_ROLESANYWHERE: emulator.endpoint,
+      NODE: process.execPath,
+      COMMAND: commandFile,
+    };
+    const script = `rolesanywhere() { "$NODE" "$COMMAND" "$@"; }\n${line}`;
+    credentials(await runProgram(requirePart('bash'), ['--norc', '-c', script], { cwd: folder, env }));
+  });
+});
+
+describe('--debug', () => {
+  it('says each step with its time on stderr, and no secret', async () => {
+    const { code, stdout, stderr } = await session([...pair(), '--debug']);
+    expect(code).toBe(0);
+    const document = JSON.parse(stdout) as Readonly<Record<string, string>>;
+    const steps = stderr.trimEnd().split('\n');
+    expect(steps.length).toBeGreaterThanOrEqual(3);
+    for (const step of steps) expect(step).toMatch(/^rolesanywhere: debug: +\d+\.\d ms {2}\S/);
+    const key = await readFile(file('leaf.key'), 'utf8');
+    const secrets = [document['SecretAccessKey'], document['SessionToken'], document['AccessKeyId']];
+    secrets.push(...key.split('\n').filter((line) => line !== '' && !line.startsWith('-----')));
+    for (const secret of secrets) expect(stderr).not.toContain(secret);
+    expect(stderr).not.toMatch(/Signature=/i);
+  });
+
+  it('adds where an error came from', async () => {
+    const words = ['--certificate', file('missing.pem'), '--private-key', file('leaf.key')];
+    const [quiet, loud] = await Promise.all([session(words), session([...words, '--debug'])]);
+    expect(quiet.code).toBe(3);
+    expect(quiet.stderr).not.toContain('    at ');
+    expect(loud).toMatchObject({ code: 3, stdout: '' });
+    expect(loud.stderr).toMatch(/^rolesanywhere: debug: RolesAnywhereError CERTIFICATE_UNREADABLE$/m);
+    expect(loud.stderr).toMatch(/^rolesanywhere: debug: .*ENOENT$/m);
+    expect(loud.stderr.endsWith(quiet.stderr)).toBe(true);
+  });
+});
+
+describe('what a run loads', () => {
+  const ours = ['rolesanywhere.cjs', 'rolesanywhere.js'];
+
+  it.each<[string, () => string[], string[]]>([
+    ['version', () => ['version'], ours],
+    [
+      'a session',
+      () => ['credential-process', '--endpoint', emulator.endpoint, ...arns(), ...pair()],
+      ['credential-process.cjs', ...ours],
+    ],
+    ['help, to prove that this sees it', () => ['help'], ['help.cjs', ...ours, 'yargs.cjs']],
+  ])('%s', async (_, words, files) => {
+    const listing = file('loaded.txt');
+    const hook = `import fs from 'node:fs'; import { createRequire } from 'node:module';
+      process.on('exit', () => fs.writeFileSync(process.env.LISTING,
+        Object.keys(createRequire('file:///x').cache).join('\\n')))`;
+    const NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(hook)}"`;
+    expect((await run(words(), { env: { NODE_OPTIONS, LISTING: listing } })).code).toBe(0);
+    const loaded = (await readFile(listing, 'utf8')).split('\n').map((name) => path.basename(name));
+    expect(loaded.sort()).toEqual(files);
+  });
+});

@@ -1,0 +1,115 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { transform } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { commandFile } from '../support/emulator-process.ts';
+import { requirePart } from '../support/system-parts.ts';
+
+const run = promisify(execFile);
+
+const blocks = async (page: string, language: string): Promise<string[]> => {
+  const text = await readFile(page, 'utf8');
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+    .filter(([, tag]) => tag === language)
+    .map(([, , block = '']) => block);
+};
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
+
+describe('what the pages show works as it stands', () => {
+  let directory: string;
+  let env: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    // Within the package, so that it finds itself by its name.
+    await mkdir('.cache', { recursive: true });
+    directory = await mkdtemp(resolve('.cache', 'snippets '));
+    const bin = join(directory, 'bin');
+    await mkdir(bin);
+    await symlink(commandFile, join(bin, 'rolesanywhere'));
+    await symlink(process.execPath, join(bin, 'node'));
+    env = { PATH: `${bin}:/usr/bin:/bin`, HOME: directory };
+  });
+
+  afterAll(async () => {
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('docs/testing-with-the-emulator.md, on the command line', async () => {
+    const port = String(await freePort());
+    const [start = '', open = '', identity = ''] = (
+      await blocks('docs/testing-with-the-emulator.md', 'sh')
+    ).map((block) => block.replaceAll('9912', port));
+    const shell = requirePart('bash');
+    const emulator = spawn(shell, ['-euc', `exec ${start}`], { cwd: directory, env });
+    try {
+      const [line] = (await once(createInterface(emulator.stdout), 'line')) as [string];
+      const [shown = ''] = await blocks('docs/testing-with-the-emulator.md', 'json');
+      expect(JSON.parse(line)).toEqual(JSON.parse(shown.replaceAll('9912', port)));
+
+      const { stdout } = await run(shell, ['-euc', open], { cwd: directory, env });
+      expect(JSON.parse(stdout)).toMatchObject({ Version: 1 });
+
+      const credentialProcess = open.replaceAll('\\\n', ' ').trim().replace(/pki\//g, `'${directory}'/pki/`);
+      await mkdir(join(directory, '.aws'));
+      await writeFile(
+        join(directory, '.aws', 'config'),
+        `[profile backup]\nregion = us-east-1\ncredential_process = ${credentialProcess}\n`,
+      );
+      const withAws = { ...env, PATH: `${requirePart('aws').replace(/aws$/, '')}:${env['PATH'] ?? ''}` };
+      const caller = await run(shell, ['-euc', identity], { cwd: directory, env: withAws });
+      expect(caller.stdout).toContain(':assumed-role/emulator/');
+    } finally {
+      emulator.kill();
+      await once(emulator, 'close');
+    }
+  });
+
+  it('the library, in the README and docs/testing-with-the-emulator.md', async () => {
+    const [start = ''] = await blocks('docs/testing-with-the-emulator.md', 'ts');
+    const [open = ''] = await blocks('README.md', 'ts');
+    // The two together are a program: the emulator's ARNs and files are what the README's lines need.
+    const program = `${start}
+const { endpoint, trustAnchorArn, profileArn, roleArn } = emulator;
+${open.replaceAll("'leaf.", "'pki/leaf.").replace('prepareSession({ ', 'prepareSession({ endpoint, ')}
+console.log(credentials.accessKeyId);
+`;
+    const file = join(directory, 'program.ts');
+    await writeFile(file, program);
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--types',
+      'node',
+    ];
+    await run(process.execPath, [
+      ...[resolve('node_modules/typescript/bin/tsc'), ...options],
+      ...['--lib', 'es2023,esnext.disposable', '--ignoreConfig', file],
+    ]);
+
+    // `await using` is newer than the oldest Node.js.
+    const { code } = await transform(program, { loader: 'ts', format: 'esm', target: 'node20' });
+    await writeFile(join(directory, 'program.mjs'), code);
+    const { stdout } = await run(process.execPath, ['program.mjs'], { cwd: directory, env });
+    expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+ .*\nASIA\w+\n$/);
+  });
+});
