@@ -101,8 +101,7 @@ async function buildCommand() {
     [...later].map(([name, entryPoint]) =>
       build({
         ...common,
-        define: { ...define, ...moduleUrl.define },
-        ...(entryPoint in backends ? { banner: moduleUrl.banner } : {}),
+        ...(entryPoint in backends ? moduleUrl : { define }),
         entryPoints: [entryPoint],
         outfile: path.join(staging, `${name}.cjs`),
         plugins: [
