@@ -24,6 +24,10 @@ const { version, dependencies } = JSON.parse(await readFile(path.join(root, 'pac
 /** `@peculiar/x509` becomes `peculiar-x509`. */
 const chunkName = (packageName) => packageName.replace('@', '').replace('/', '-');
 
+/** What we import of a package, where that is not its root. */
+const vendorEntry = (packageName) =>
+  ({ '@noble/post-quantum': '@noble/post-quantum/ml-dsa.js' })[packageName] ?? packageName;
+
 const common = {
   bundle: true,
   absWorkingDir: root,
@@ -59,8 +63,9 @@ function imports(redirect) {
     name: 'imports',
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) => {
-        if (kind === 'entry-point' || !Object.hasOwn(dependencies, name)) return undefined;
-        return { path: `./vendor/${chunkName(name)}.cjs`, external: true };
+        if (kind === 'entry-point') return undefined;
+        const packageName = Object.keys(dependencies).find((each) => vendorEntry(each) === name);
+        return packageName && { path: `./vendor/${chunkName(packageName)}.cjs`, external: true };
       });
       build.onResolve({ filter: /^\..*\.ts$/ }, ({ path: file, kind, resolveDir }) => {
         const name = redirect(path.relative(root, path.resolve(resolveDir, file)), kind);
@@ -121,7 +126,7 @@ async function buildVendor() {
     Object.keys(dependencies).map(async (name) => {
       const { metafile } = await build({
         ...common,
-        entryPoints: [name],
+        entryPoints: [vendorEntry(name)],
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
         minifyIdentifiers: true,
         metafile: true,

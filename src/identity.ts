@@ -1,10 +1,13 @@
 import type { Certificate } from './certificate/certificate.ts';
 import { findLeaf, isValid, orderIssuers } from './certificate/chain.ts';
-import { readCertificates } from './certificate/read.ts';
+import type { CertificateSelector } from './certificate/selector.ts';
+import { mlDsaSignatureCheck } from './certificate/ml-dsa.ts';
 import { checkSuitability, describeCertificate } from './certificate/suitability.ts';
-import { describeContents } from './encoding/contents.ts';
+import { describeContents, isPkcs12 } from './encoding/contents.ts';
 import { RolesAnywhereError } from './errors.ts';
+import { certificatesIn } from './key/certificates.ts';
 import { openKey } from './key/open.ts';
+import type { PasswordProvider } from './key/password.ts';
 import { parseReference, parseSource } from './key/reference.ts';
 import type { KeyReference, SourceReference } from './key/reference.ts';
 import type { Signer } from './key/signer.ts';
@@ -25,8 +28,17 @@ export interface IdentityOptions {
   readonly certificate?: string;
   /** The same; left out, the key is taken from beside the certificate. */
   readonly privateKey?: string;
+  /**
+   * Which certificate of several: `Key=x509Subject,Value=… Key=x509Serial,Value=…`, JSON, or `file://` and the path of
+   * a JSON file. Left out, it is the one that the key belongs to.
+   */
+  readonly certificateSelector?: string;
+  /** Of several certificates that the selector matches, take the one that expires last. */
+  readonly useLatestExpiring?: boolean;
   /** Issuers to choose from, in any order, beside those in the certificate's source. */
   readonly intermediates?: string;
+  /** Where the password of an encrypted key, or the PIN of a token, comes from: asked once, when it is needed. */
+  readonly keyPassword?: PasswordProvider;
   readonly now?: () => Date;
   readonly reporter?: Reporter;
 }
@@ -35,29 +47,25 @@ export interface IdentityOptions {
  * Opens a key, finds the certificate that belongs to it and puts its issuers in order. What the service is known to
  * refuse is refused here, before any request.
  *
- * @throws RolesAnywhereError INVALID_ARGUMENT, and every code of certificates and keys but SIGNING_FAILED
+ * @throws RolesAnywhereError INVALID_ARGUMENT, and every code of certificates, keys and passwords but SIGNING_FAILED
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { reporter = silent } = options;
+  const { reporter = silent, keyPassword } = options;
   const now = options.now?.() ?? new Date();
-  const fromCertificate = parse(options.certificate, '--certificate', parseSource);
   const fromIntermediates = parse(options.intermediates, '--intermediates', parseSource);
-  const fromKey = parse(options.privateKey, '--private-key', parseReference);
-
   const sources = new Sources();
   let opened: Signer | undefined;
   try {
     // The certificates come first: opening a key may cost a question to the user.
-    const given = fromCertificate && (await readBundle(fromCertificate, 'certificate', sources));
+    const { found, eligible } = await findCertificates(options, sources);
     const intermediates =
-      fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources));
-    const key = fromKey ?? (await keyBeside(fromCertificate, sources));
-    const signer = (opened = await openKey(key, sources, reporter));
-    const certificates = given ?? (await certificatesBeside(fromKey, sources));
-    const certificate = findLeaf(certificates, signer.publicKey, now);
-    if (certificate === undefined) throw mismatch(certificates);
+      fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources, keyPassword));
+    const signer = (opened = await openKeyOf(options, eligible, sources));
+    const certificate = findLeaf(eligible, signer.publicKey, now);
+    if (certificate === undefined) throw mismatch(eligible);
     checkSuitability(certificate, now, reporter);
-    const chain = orderIssuers(certificate, [...certificates, ...(intermediates ?? [])], now);
+    const candidates = [...found, ...(intermediates ?? [])];
+    const chain = orderIssuers(certificate, candidates, now, await mlDsaSignatureCheck(candidates));
     for (const issuer of chain) {
       if (isValid(issuer, now)) continue;
       reporter.warn(`the issuer, ${describeCertificate(issuer)}, is not valid now`);
@@ -72,6 +80,80 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   }
 }
 
+/**
+ * Opens the key alone, to try it: no certificate is needed, and one that is given only has to belong to it.
+ *
+ * @throws as `openIdentity` does
+ */
+export async function openSigner(options: IdentityOptions): Promise<Signer> {
+  const sources = new Sources();
+  let opened: Signer | undefined;
+  try {
+    const alone = options.certificate === undefined && options.certificateSelector === undefined;
+    const eligible =
+      alone && options.privateKey ? undefined : (await findCertificates(options, sources)).eligible;
+    const signer = (opened = await openKeyOf(options, eligible, sources));
+    if (eligible && findLeaf(eligible, signer.publicKey, new Date()) === undefined) throw mismatch(eligible);
+    return signer;
+  } catch (error) {
+    await opened?.[Symbol.asyncDispose]();
+    throw error;
+  } finally {
+    sources[Symbol.dispose]();
+  }
+}
+
+/**
+ * The certificates in a source, in its order; with a selector, those that match.
+ *
+ * @throws as `openIdentity` does
+ */
+export async function listCertificates(options: IdentityOptions): Promise<readonly Certificate[]> {
+  const from = parse(options.certificate, '--certificate', parseSource);
+  const sources = new Sources();
+  try {
+    const selector = await readSelector(options, sources);
+    if (from === undefined) throw selector ? noStore() : missing('--certificate');
+    const certificates = await readBundle(from, 'certificate', sources, options.keyPassword);
+    return selector ? certificates.filter((certificate) => selector.matches(certificate)) : certificates;
+  } finally {
+    sources[Symbol.dispose]();
+  }
+}
+
+interface Found {
+  readonly found: readonly Certificate[];
+  /** Those among them that the key may belong to: the selected one, or all. */
+  readonly eligible: readonly Certificate[];
+}
+
+async function findCertificates(options: IdentityOptions, sources: Sources): Promise<Found> {
+  const { keyPassword, useLatestExpiring = false } = options;
+  const fromCertificate = parse(options.certificate, '--certificate', parseSource);
+  const fromKey = parse(options.privateKey, '--private-key', parseReference);
+  const selector = await readSelector(options, sources);
+  if (selector && !fromCertificate && !fromKey) throw noStore();
+  const found = fromCertificate
+    ? await readBundle(fromCertificate, 'certificate', sources, keyPassword)
+    : await certificatesBeside(fromKey, sources, keyPassword);
+  if (selector === undefined) return { found, eligible: found };
+  const { selectCertificate } = await import('./certificate/selector.ts');
+  const where = options.certificate ?? options.privateKey ?? '';
+  return { found, eligible: [selectCertificate(found, selector, useLatestExpiring, where)] };
+}
+
+async function openKeyOf(
+  options: IdentityOptions,
+  certificates: readonly Certificate[] | undefined,
+  sources: Sources,
+): Promise<Signer> {
+  const { reporter = silent, keyPassword } = options;
+  const key =
+    parse(options.privateKey, '--private-key', parseReference) ??
+    (await keyBeside(parse(options.certificate, '--certificate', parseSource), sources, keyPassword));
+  return openKey(key, { sources, reporter, keyPassword, certificates });
+}
+
 function parse<T>(text: string | undefined, option: string, parser: (text: string, option: string) => T) {
   return text === undefined ? undefined : parser(text, option);
 }
@@ -81,13 +163,14 @@ async function readBundle(
   reference: SourceReference,
   purpose: 'certificate' | 'intermediates',
   sources: Sources,
+  keyPassword: PasswordProvider | undefined,
 ): Promise<readonly Certificate[]> {
-  const { bytes, name } = await sources.read(reference, purpose);
-  const certificates = readCertificates(bytes, name);
+  const source = await sources.read(reference, purpose);
+  const certificates = await certificatesIn(source, sources, keyPassword);
   if (certificates.length > 0) return certificates;
   throw new RolesAnywhereError(
     'CERTIFICATE_INVALID',
-    `${purpose} ${name} holds no certificate: ${describeContents(bytes)}`,
+    `${purpose} ${source.name} holds no certificate: ${describeContents(source.bytes)}`,
   );
 }
 
@@ -95,12 +178,14 @@ async function readBundle(
 async function keyBeside(
   certificate: SourceReference | undefined,
   sources: Sources,
+  keyPassword: PasswordProvider | undefined,
 ): Promise<SourceReference> {
   if (certificate === undefined) throw missing('--certificate');
-  const { bytes, name } = await sources.read(certificate, 'certificate');
-  const { holdsPrivateKey } = await import('./key/file/open.ts');
-  if (!holdsPrivateKey(bytes))
-    throw missing('--private-key', `, and certificate ${name} holds no private key`);
+  const source = await sources.read(certificate, 'certificate');
+  const holdsKey = isPkcs12(source.bytes)
+    ? (await sources.openPkcs12(source, keyPassword)).keys.length > 0
+    : (await import('./key/file/open.ts')).holdsPrivateKey(source.bytes);
+  if (!holdsKey) throw missing('--private-key', `, and certificate ${source.name} holds no private key`);
   return certificate;
 }
 
@@ -108,13 +193,43 @@ async function keyBeside(
 async function certificatesBeside(
   key: KeyReference | undefined,
   sources: Sources,
+  keyPassword: PasswordProvider | undefined,
 ): Promise<readonly Certificate[]> {
   if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
-  const { bytes, name } = await sources.read(key, 'private key');
-  const certificates = readCertificates(bytes, name);
+  const source = await sources.read(key, 'private key');
+  const certificates = await certificatesIn(source, sources, keyPassword);
   if (certificates.length === 0)
-    throw missing('--certificate', `, and private key ${name} holds no certificate`);
+    throw missing('--certificate', `, and private key ${source.name} holds no certificate`);
   return certificates;
+}
+
+/** The selector, read from its file when it names one. */
+async function readSelector(
+  { certificateSelector: text }: IdentityOptions,
+  sources: Sources,
+): Promise<CertificateSelector | undefined> {
+  if (text === undefined) return undefined;
+  const path = /^file:\/\/(.*)$/s.exec(text)?.[1];
+  const { parseSelector } = await import('./certificate/selector.ts');
+  return parseSelector(
+    path === undefined
+      ? text
+      : toText((await sources.read({ type: 'file', path }, 'certificate selector')).bytes),
+  );
+}
+
+/** JSON as editors save it, PowerShell's UTF-16 included. */
+function toText(bytes: Uint8Array): string {
+  return new TextDecoder(bytes[0] === 0xff ? 'utf-16le' : 'utf-8').decode(bytes);
+}
+
+function noStore(): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'INVALID_ARGUMENT',
+    '--cert-selector without --certificate selects from the certificate store of macOS or Windows, which is not ' +
+      'supported yet',
+    { hint: 'name the bundle, PKCS#12 file or token to select from with --certificate' },
+  );
 }
 
 function missing(option: string, why = ''): RolesAnywhereError {

@@ -1,6 +1,7 @@
 import { X509Certificate, createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { RolesAnywhereError } from '../errors.ts';
+import { decodeCertificate } from './certificate.ts';
 import type { Certificate } from './certificate.ts';
 
 /** The service takes this many certificates in X-Amz-X509-Chain (authentication-sign-process, "Task 1"). */
@@ -31,12 +32,14 @@ export function findLeaf(
  * (X509_check_issued): never by what the leaf may be used for. Where two candidates fit, as with cross-signed
  * issuers, one that is valid now wins, then the one named first.
  *
+ * @param isSignedWith tells what the runtime cannot, where it does not know the type of the issuer's key
  * @throws RolesAnywhereError CHAIN_TOO_LONG
  */
 export function orderIssuers(
   leaf: Certificate,
   candidates: readonly Certificate[],
   now: Date,
+  isSignedWith: SignatureCheck = () => false,
 ): readonly Certificate[] {
   const others = candidates.filter(({ der }) => Buffer.compare(der, leaf.der) !== 0);
   let last = others.length > 0 ? toX509(leaf) : undefined;
@@ -44,14 +47,14 @@ export function orderIssuers(
   const pool = others
     .toSorted(byValidity(now))
     .map((certificate) => ({ certificate, x509: toX509(certificate) }))
-    .filter(({ x509 }) => !issued(x509, x509));
+    .filter(({ x509 }) => !issued(x509, x509, isSignedWith));
 
   const chain: Certificate[] = [];
   // Each authority, a name with its key, may stand in it once: two that signed each other would go on for ever.
   const seen = new Set([authority(leaf)]);
   for (;;) {
     const issuer = pool.find(
-      ({ certificate, x509 }) => !seen.has(authority(certificate)) && issued(x509, last),
+      ({ certificate, x509 }) => !seen.has(authority(certificate)) && issued(x509, last, isSignedWith),
     );
     if (issuer === undefined) return chain;
     if (chain.push(issuer.certificate) > maximumLength) {
@@ -89,12 +92,25 @@ function toX509({ der }: Certificate): X509Certificate | undefined {
   }
 }
 
-function issued(issuer: X509Certificate | undefined, subject: X509Certificate | undefined): boolean {
+/** Whether a certificate is signed with a key: SubjectPublicKeyInfo, both DER. */
+export type SignatureCheck = (certificate: Uint8Array, issuerKey: Uint8Array) => boolean;
+
+function issued(
+  issuer: X509Certificate | undefined,
+  subject: X509Certificate | undefined,
+  isSignedWith: SignatureCheck,
+): boolean {
+  if (issuer === undefined || subject === undefined) return false;
+  let key;
   try {
-    return issuer !== undefined && subject?.checkIssued(issuer) === true && subject.verify(issuer.publicKey);
+    key = issuer.publicKey;
   } catch {
-    return false; // The issuer's key is of a type that the runtime does not know.
+    // Of a type that the runtime does not know.
+    return (
+      subject.issuer === issuer.subject && isSignedWith(subject.raw, decodeCertificate(issuer.raw).publicKey)
+    );
   }
+  return subject.checkIssued(issuer) && subject.verify(key);
 }
 
 /** Compares what two encodings mean where they differ: a point may be compressed, a NULL left out. */

@@ -2,7 +2,7 @@ import { DerReader, tags } from '../encoding/der.ts';
 import { EncodingError } from '../encoding/encoding-error.ts';
 
 /** RFC 4514, section 3, and what else is common enough to be known by name (RFC 5280, appendix A.1). */
-const attributeNames: Readonly<Record<string, string>> = {
+export const attributeNames: Readonly<Record<string, string>> = {
   '2.5.4.3': 'CN',
   '2.5.4.4': 'SN',
   '2.5.4.5': 'serialNumber',
@@ -35,6 +35,11 @@ const stringDecoders: Readonly<Record<number, (content: Uint8Array) => string>> 
       .toString('utf16le'), // BMPString
 };
 
+/** A string's text; undefined for what is no string. */
+export function decodeString(tag: number, content: Uint8Array): string | undefined {
+  return stringDecoders[tag]?.(content);
+}
+
 /**
  * A Name (DER) as a person writes it, by RFC 4514: `CN=db-1,O=Example`, the most specific part first. Control
  * characters come out escaped, so that a certificate cannot write to a terminal.
@@ -62,11 +67,11 @@ function formatRelativeName(set: DerReader): string {
     const { tag, content, encoded } = attribute.next();
     attribute.end();
     const name = attributeNames[type];
-    const decode = stringDecoders[tag];
+    const text = decodeString(tag, content);
     attributes.push(
-      name === undefined || decode === undefined
+      name === undefined || text === undefined
         ? `${name ?? type}=#${hex(encoded)}`
-        : `${name}=${escapeValue(decode(content))}`,
+        : `${name}=${escapeValue(text)}`,
     );
   }
   return attributes.join('+');

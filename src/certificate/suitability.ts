@@ -72,7 +72,7 @@ export function describeCertificate({ subject, serialNumber }: Certificate): str
   return `certificate ${formatName(subject) || 'without a name'} (serial ${serialNumber.toString(16).toUpperCase()})`;
 }
 
-function timestamp(date: Date): string {
+export function timestamp(date: Date): string {
   return date.toISOString().replace(/\.\d+/, '');
 }
 

@@ -12,6 +12,8 @@ type Run<N extends CommandName> = (reading: Reading<N>) => Promise<void> | void;
 /** Each command is loaded when it runs, and nothing before: scripts/build.mjs makes a file of each import() here. */
 const runners: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
   'credential-process': () => import('./commands/credential-process.ts'),
+  'read-certificate-data': () => import('./commands/read-certificate-data.ts'),
+  'sign-string': () => import('./commands/sign-string.ts'),
   emulator: () => import('./commands/emulator.ts'),
   completion: () => import('./commands/completion.ts'),
   version: () => Promise.resolve({ run: printVersion }),

@@ -43,6 +43,97 @@ export interface Command {
   readonly examples: readonly (readonly [line: string, does: string])[];
 }
 
+const general = {
+  debug: { kind: 'flag', group: 'General', description: 'say each step on stderr, never a secret' },
+} as const satisfies Record<string, Option>;
+
+/** What says where the key and its certificate are. */
+const keyOptions = {
+  certificate: {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Certificate and key',
+    description:
+      'PEM, DER or PKCS#12 file, in a bundle the one that the key belongs to; -, env:NAME or fd:N for PEM text',
+  },
+  'private-key': {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Certificate and key',
+    description:
+      "PEM, DER or PKCS#12 file, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
+  },
+  'key-password-from': {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Certificate and key',
+    isNew: true,
+    description: 'password of the key, or PIN of the token: file:PATH, env:NAME, fd:N, stdin or prompt',
+  },
+  'pkcs8-password': {
+    kind: 'text',
+    value: 'PASSWORD',
+    group: 'Certificate and key',
+    conflicts: 'key-password-from',
+    description: 'password of the key; others can see it in the process list',
+  },
+  'cert-selector': {
+    kind: 'text',
+    value: 'SELECTOR',
+    group: 'Certificate and key',
+    description:
+      'which certificate of several: Key=x509Subject,Value=… (x509Issuer, x509Serial, x509Thumbprint), JSON, or file://PATH',
+  },
+  'use-latest-expiring-certificate': {
+    kind: 'flag',
+    group: 'Certificate and key',
+    description: 'of several matching certificates, use the one that expires last',
+  },
+  'system-store-name': {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Certificate and key',
+    later: 'refused',
+    description: "Windows certificate store (the old helper's default is MY)",
+  },
+  'pkcs11-lib': {
+    kind: 'text',
+    value: 'FILE',
+    group: 'Tokens and TPM',
+    later: 'no effect',
+    description: "PKCS#11 module; p11-kit's proxy unless given",
+  },
+  'reuse-pin': {
+    kind: 'flag',
+    group: 'Tokens and TPM',
+    later: 'no effect',
+    description: 'give the PIN again for keys that ask at every signature',
+  },
+  'tpm-key-password': {
+    kind: 'text',
+    value: 'PASSWORD',
+    group: 'Tokens and TPM',
+    later: 'no effect',
+    conflicts: 'pkcs8-password',
+    description: 'password of the TPM key; others can see it in the process list',
+  },
+  'no-tpm-key-password': {
+    kind: 'flag',
+    group: 'Tokens and TPM',
+    later: 'no effect',
+    conflicts: 'tpm-key-password',
+    description: 'the TPM key has no password',
+  },
+  'tpm-parent-password-from': {
+    kind: 'text',
+    value: 'SOURCE',
+    group: 'Tokens and TPM',
+    isNew: true,
+    later: 'refused',
+    description: "authorisation of the TPM key's parent: file:PATH, env:NAME, fd:N, stdin or prompt",
+  },
+} as const satisfies Record<string, Option>;
+
 const sessionOptions = {
   'trust-anchor-arn': {
     kind: 'text',
@@ -85,95 +176,12 @@ const sessionOptions = {
     isNew: true,
     description: 'property of this machine, recorded with the session; may be repeated',
   },
-  certificate: {
-    kind: 'text',
-    value: 'SOURCE',
-    group: 'Certificate and key',
-    description:
-      'PEM or DER file, in a bundle the one that the key belongs to; -, env:NAME or fd:N for PEM text',
-  },
-  'private-key': {
-    kind: 'text',
-    value: 'SOURCE',
-    group: 'Certificate and key',
-    description:
-      "PEM or DER file, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
-  },
+  ...keyOptions,
   intermediates: {
     kind: 'text',
     value: 'SOURCE',
     group: 'Certificate and key',
     description: 'PEM or DER bundle of the issuers to send along, in any order',
-  },
-  'key-password-from': {
-    kind: 'text',
-    value: 'SOURCE',
-    group: 'Certificate and key',
-    isNew: true,
-    later: 'refused',
-    description: 'password of the key, or PIN of the token: file:PATH, env:NAME, fd:N, stdin or prompt',
-  },
-  'pkcs8-password': {
-    kind: 'text',
-    value: 'PASSWORD',
-    group: 'Certificate and key',
-    later: 'refused',
-    description: 'password of the key; others can see it in the process list',
-  },
-  'cert-selector': {
-    kind: 'text',
-    value: 'SELECTOR',
-    group: 'Certificate and key',
-    later: 'refused',
-    description: 'which certificate to use: Key=x509Subject,Value=… or a JSON file as file://PATH',
-  },
-  'use-latest-expiring-certificate': {
-    kind: 'flag',
-    group: 'Certificate and key',
-    later: 'no effect',
-    description: 'of several matching certificates, use the one that expires last',
-  },
-  'system-store-name': {
-    kind: 'text',
-    value: 'NAME',
-    group: 'Certificate and key',
-    later: 'no effect',
-    description: "Windows certificate store (the old helper's default is MY)",
-  },
-  'pkcs11-lib': {
-    kind: 'text',
-    value: 'FILE',
-    group: 'Tokens and TPM',
-    later: 'no effect',
-    description: "PKCS#11 module; p11-kit's proxy unless given",
-  },
-  'reuse-pin': {
-    kind: 'flag',
-    group: 'Tokens and TPM',
-    later: 'no effect',
-    description: 'give the PIN again for keys that ask at every signature',
-  },
-  'tpm-key-password': {
-    kind: 'text',
-    value: 'PASSWORD',
-    group: 'Tokens and TPM',
-    later: 'no effect',
-    description: 'password of the TPM key; others can see it in the process list',
-  },
-  'no-tpm-key-password': {
-    kind: 'flag',
-    group: 'Tokens and TPM',
-    later: 'no effect',
-    conflicts: 'tpm-key-password',
-    description: 'the TPM key has no password',
-  },
-  'tpm-parent-password-from': {
-    kind: 'text',
-    value: 'SOURCE',
-    group: 'Tokens and TPM',
-    isNew: true,
-    later: 'refused',
-    description: "authorisation of the TPM key's parent: file:PATH, env:NAME, fd:N, stdin or prompt",
   },
   region: {
     kind: 'text',
@@ -234,7 +242,7 @@ const sessionOptions = {
     later: 'no effect',
     description: 'open a session of its own whatever ROLESANYWHERE_CACHE says',
   },
-  debug: { kind: 'flag', group: 'General', description: 'say each step on stderr, never a secret' },
+  ...general,
 } as const satisfies Record<string, Option>;
 
 const shells = ['bash', 'zsh', 'fish', 'powershell'] as const;
@@ -256,6 +264,60 @@ export const commands = {
         'rolesanywhere credential-process --certificate both.pem --session-duration 900 \\\n' +
           '  --trust-anchor-arn "$TRUST_ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
         'both in one file, for a quarter of an hour',
+      ],
+    ],
+  },
+  'read-certificate-data': {
+    summary: 'print what a certificate, bundle or PKCS#12 file holds',
+    purpose:
+      'Prints key type, DER (base64), serial number and supported algorithms as JSON; of several certificates, each on ' +
+      'a line of its own.',
+    options: {
+      certificate: keyOptions.certificate,
+      'key-password-from': keyOptions['key-password-from'],
+      'pkcs8-password': keyOptions['pkcs8-password'],
+      'cert-selector': keyOptions['cert-selector'],
+      'system-store-name': keyOptions['system-store-name'],
+      'pkcs11-lib': keyOptions['pkcs11-lib'],
+      ...general,
+    },
+    examples: [
+      ['rolesanywhere read-certificate-data --certificate leaf.pem', 'one object for one certificate'],
+      [
+        'rolesanywhere read-certificate-data --certificate bundle.pem \\\n' +
+          '  --cert-selector Key=x509Serial,Value=01:AB',
+        'those of a bundle that match',
+      ],
+    ],
+  },
+  'sign-string': {
+    summary: 'sign a fixed test string with the key',
+    purpose:
+      'Signs a string that shows what it is for ("AWS Roles Anywhere Credential Helper Signing Test", 1, and a hash ' +
+      'of the public key), to try a key without the service. Prints the signature without a line end.',
+    options: {
+      ...keyOptions,
+      digest: {
+        kind: 'text',
+        value: 'DIGEST',
+        group: 'Signature',
+        default: 'SHA256',
+        description: 'SHA256, SHA384 or SHA512; ML-DSA signs the string itself',
+      },
+      format: {
+        kind: 'text',
+        value: 'FORMAT',
+        group: 'Signature',
+        default: 'json',
+        description: 'json (hexadecimal in quotes), text (hexadecimal) or bin (the bytes)',
+      },
+      ...general,
+    },
+    examples: [
+      ['rolesanywhere sign-string --private-key leaf.key --format text', 'the signature in hexadecimal'],
+      [
+        'rolesanywhere sign-string --certificate leaf.p12 --key-password-from prompt --digest SHA512',
+        'with a password, asked for on the terminal',
       ],
     ],
   },
@@ -361,7 +423,15 @@ export const commands = {
     purpose: 'Explains one command, or lists them all.',
     argument: {
       name: 'command',
-      choices: ['credential-process', 'emulator', 'completion', 'version', 'help'],
+      choices: [
+        'credential-process',
+        'read-certificate-data',
+        'sign-string',
+        'emulator',
+        'completion',
+        'version',
+        'help',
+      ],
       description: 'the command to explain',
     },
     options: {},
@@ -379,8 +449,6 @@ export type Shell = (typeof shells)[number];
 export const laterCommands: readonly string[] = [
   'serve',
   'update',
-  'read-certificate-data',
-  'sign-string',
   'redshift',
   'exec',
   'configure',

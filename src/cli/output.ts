@@ -11,9 +11,9 @@ export class ReaderGone extends Error {}
  *
  * @throws RolesAnywhereError FILE_UNWRITABLE, ReaderGone
  */
-export function print(text: string): void {
+export function print(result: string | Uint8Array): void {
   try {
-    writeAll(1, text);
+    writeAll(1, result);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EPIPE') throw new ReaderGone();
@@ -63,8 +63,8 @@ export function stderrReporter(debug: boolean): Reporter {
 }
 
 /** A pipe may be non-blocking (Node's own children get such) and may take less than it is given. */
-function writeAll(descriptor: number, text: string): void {
-  const bytes = Buffer.from(text);
+function writeAll(descriptor: number, contents: string | Uint8Array): void {
+  const bytes = Buffer.from(contents);
   let written = 0;
   while (written < bytes.length) {
     try {

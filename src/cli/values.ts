@@ -19,6 +19,19 @@ export function wholeNumber(option: string, text: string, least = 0, most = 999_
 }
 
 /**
+ * One of a few words.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function oneOf<const W extends string>(option: string, text: string, words: readonly W[]): W {
+  const word = words.find((each) => each === text);
+  if (word !== undefined) return word;
+  throw new RolesAnywhereError('INVALID_ARGUMENT', `--${option} takes no ${text || 'empty value'}`, {
+    hint: `write one of ${words.join(', ')}`,
+  });
+}
+
+/**
  * `NAME=VALUE` words as a map; a repeated name's last value counts.
  *
  * @throws RolesAnywhereError INVALID_ARGUMENT

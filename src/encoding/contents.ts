@@ -34,6 +34,13 @@ export function derKind(bytes: Uint8Array): DerKind | undefined {
   }
 }
 
+/** PFX (RFC 7292, section 4), told by its version; BER, as some write it, may leave the length in front of it open. */
+export function isPkcs12(bytes: Uint8Array): boolean {
+  const lengthOctets = (bytes[1] ?? 0) > 0x80 ? (bytes[1] ?? 0) & 0x7f : 0;
+  const version = bytes.subarray(2 + lengthOctets, 5 + lengthOctets);
+  return bytes[0] === tags.sequence && Buffer.compare(version, Buffer.of(tags.integer, 1, 3)) === 0;
+}
+
 /**
  * What a file of keys and certificates holds, in words, for the message that says what it does not hold.
  *

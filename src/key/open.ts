@@ -1,28 +1,43 @@
+import type { Certificate } from '../certificate/certificate.ts';
+import { isPkcs12 } from '../encoding/contents.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import type { Reporter } from '../reporter.ts';
+import type { PasswordProvider } from './password.ts';
 import type { KeyReference } from './reference.ts';
 import type { Signer } from './signer.ts';
 import type { Sources } from './source.ts';
 
+/** What a backend gets to open a key with. */
+export interface KeyOpening {
+  readonly sources: Sources;
+  readonly reporter: Reporter;
+  readonly keyPassword: PasswordProvider | undefined;
+  /**
+   * The key must belong to one of these, where its source holds several: those that `--certificate` named and
+   * `--cert-selector` left. Undefined when the certificate is to come from the key's own source.
+   */
+  readonly certificates: readonly Certificate[] | undefined;
+}
+
 /**
  * Opens the key that a reference names: the one place that knows every backend, each loaded only when it is asked for.
  *
- * @throws RolesAnywhereError KEY_UNREADABLE, KEY_INVALID, KEY_UNSUPPORTED or PASSWORD_REQUIRED
+ * @throws RolesAnywhereError KEY_UNREADABLE, KEY_INVALID, KEY_UNSUPPORTED, or a code of passwords
  */
-export async function openKey(
-  reference: KeyReference,
-  sources: Sources,
-  reporter: Reporter,
-): Promise<Signer> {
+export async function openKey(reference: KeyReference, opening: KeyOpening): Promise<Signer> {
   switch (reference.type) {
     case 'pkcs11':
       throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys on PKCS#11 tokens are not supported yet');
     case 'tpm':
       throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys in a TPM are not supported yet');
     default: {
+      const { sources, reporter, keyPassword } = opening;
       const source = await sources.read(reference, 'private key');
-      const { openKeyFile } = await import('./file/open.ts');
-      const signer = openKeyFile(source);
+      const signer = isPkcs12(source.bytes)
+        ? await (
+            await import('./pkcs12/open.ts')
+          ).openPkcs12Key(source.name, await sources.openPkcs12(source, keyPassword), opening.certificates)
+        : await (await import('./file/open.ts')).openKeyFile(source, keyPassword);
       if (source.exposed) {
         reporter.warn(`private key ${source.name} can be read by every user`, `chmod 600 ${source.name}`);
       }

@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { RolesAnywhereError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { env } from '../runtime/env.ts';
+import type { PasswordProvider } from './password.ts';
+import type { Pkcs12File } from './pkcs12/file.ts';
 import type { SourceReference } from './reference.ts';
 
 /** No key or bundle comes near: 1 MiB holds some 700 certificates. */
@@ -15,7 +17,7 @@ const maximumSize = 1024 * 1024;
 const patience = 60_000;
 
 /** What is read, as messages call it. */
-export type Purpose = 'certificate' | 'intermediates' | 'private key';
+export type Purpose = 'certificate' | 'certificate selector' | 'intermediates' | 'private key';
 
 /** What a reference led to. The bytes may be wiped once the `Sources` that read them are done. */
 export interface Source {
@@ -32,6 +34,7 @@ export interface Source {
  */
 export class Sources implements Disposable {
   readonly #sources = new Map<string, Source>();
+  readonly #pkcs12 = new Map<Source, Pkcs12File>();
 
   /** @throws RolesAnywhereError KEY_UNREADABLE or CERTIFICATE_UNREADABLE; KEY_INVALID or CERTIFICATE_INVALID by size */
   async read(reference: SourceReference, purpose: Purpose): Promise<Source> {
@@ -41,7 +44,17 @@ export class Sources implements Disposable {
     return source;
   }
 
+  /** Opens a PKCS#12 file once: its key and its certificates have one password. Throws what `openPkcs12File` throws. */
+  async openPkcs12(source: Source, keyPassword: PasswordProvider | undefined): Promise<Pkcs12File> {
+    const { openPkcs12File } = await import('./pkcs12/file.ts');
+    const file = this.#pkcs12.get(source) ?? (await openPkcs12File(source, keyPassword));
+    this.#pkcs12.set(source, file);
+    return file;
+  }
+
   [Symbol.dispose](): void {
+    for (const { keys } of this.#pkcs12.values()) for (const key of keys) key.fill(0);
+    this.#pkcs12.clear();
     for (const { bytes } of this.#sources.values()) bytes.fill(0);
     this.#sources.clear();
   }
@@ -53,16 +66,7 @@ async function readSource(reference: SourceReference, purpose: Purpose): Promise
     purpose === 'private key'
       ? { UNREADABLE: 'KEY_UNREADABLE', INVALID: 'KEY_INVALID' }
       : { UNREADABLE: 'CERTIFICATE_UNREADABLE', INVALID: 'CERTIFICATE_INVALID' };
-  let contents;
-  try {
-    contents = await readReference(reference);
-  } catch (error) {
-    const [reason, hint] = explain(error);
-    throw new RolesAnywhereError(codes.UNREADABLE, `cannot read ${purpose} ${name}: ${reason}`, {
-      cause: error,
-      ...(hint === undefined ? {} : { hint }),
-    });
-  }
+  const contents = await readBytes(reference, purpose, codes.UNREADABLE);
   const { length } = contents.bytes;
   if (length === 0) throw new RolesAnywhereError(codes.INVALID, `${purpose} ${name} is empty`);
   if (length > maximumSize) {
@@ -70,7 +74,32 @@ async function readSource(reference: SourceReference, purpose: Purpose): Promise
       hint: 'it is probably another file than you meant',
     });
   }
-  return { ...contents, name };
+  if (reference.type !== 'environment') return { ...contents, name };
+  // Where a variable cannot hold line ends (.env files, some CI systems) they come written as \n.
+  const text = Buffer.from(contents.bytes).toString('latin1').replaceAll('\\n', '\n');
+  return { ...contents, bytes: Buffer.from(text, 'latin1'), name };
+}
+
+/**
+ * The bytes that a reference leads to, as they are.
+ *
+ * @param what what they are, for messages
+ * @throws RolesAnywhereError with this code
+ */
+export async function readBytes(
+  reference: SourceReference,
+  what: string,
+  code: ErrorCode,
+): Promise<Pick<Source, 'bytes' | 'exposed'>> {
+  try {
+    return await readReference(reference);
+  } catch (error) {
+    const [reason, hint] = explain(error);
+    throw new RolesAnywhereError(code, `cannot read ${what} ${nameOf(reference)}: ${reason}`, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
 }
 
 function nameOf(reference: SourceReference): string {
@@ -86,7 +115,7 @@ function nameOf(reference: SourceReference): string {
   }
 }
 
-async function readReference(reference: SourceReference): Promise<Omit<Source, 'name'>> {
+async function readReference(reference: SourceReference): Promise<Pick<Source, 'bytes' | 'exposed'>> {
   switch (reference.type) {
     case 'file':
       return readFile(reference.path);
@@ -97,13 +126,12 @@ async function readReference(reference: SourceReference): Promise<Omit<Source, '
     case 'environment': {
       const text = env(reference.name);
       if (text === undefined) throw Object.assign(new Error('unset'), { code: 'UNSET' });
-      // Where a variable cannot hold line ends (.env files, some CI systems) they come written as \n.
-      return { bytes: Buffer.from(text.replaceAll('\\n', '\n')), exposed: false };
+      return { bytes: Buffer.from(text), exposed: false };
     }
   }
 }
 
-async function readFile(path: string): Promise<Omit<Source, 'name'>> {
+async function readFile(path: string): Promise<Pick<Source, 'bytes' | 'exposed'>> {
   const descriptor = openSync(path, 'r');
   try {
     const status = fstatSync(descriptor);

@@ -3,6 +3,7 @@ import { formatProcessCredentials } from '../../credentials/process-json.ts';
 import { openIdentity } from '../../identity.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
+import { identityOptions } from '../identity-options.ts';
 import { print, stderrReporter } from '../output.ts';
 import { nameValues, wholeNumber } from '../values.ts';
 
@@ -10,6 +11,7 @@ import { nameValues, wholeNumber } from '../values.ts';
 export async function run({ values }: Reading<'credential-process'>): Promise<void> {
   const reporter = stderrReporter(values.debug);
   const properties = values['instance-property'];
+  const options = identityOptions(values, reporter);
   // First of all: a mistake on the command line shall show before any file is read or password asked for.
   const session = prepareSession(
     given({
@@ -31,14 +33,7 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
     reporter,
   });
 
-  const identity = await openIdentity(
-    given({
-      certificate: values.certificate,
-      privateKey: values['private-key'],
-      intermediates: values.intermediates,
-      reporter,
-    }),
-  );
+  const identity = await openIdentity(options);
   try {
     const { credentials } = await createSession(identity, session, connection);
     print(`${formatProcessCredentials(credentials)}\n`);

@@ -38,8 +38,9 @@ export class KeyObjectSigner implements Signer {
       return Promise.reject(new RolesAnywhereError('SIGNING_FAILED', 'the private key is closed'));
     }
     try {
-      // The defaults are what the contract says: PKCS#1 v1.5 padding for RSA, DER for ECDSA.
-      return Promise.resolve(sign(digest, message, this.#key));
+      // The defaults are what the contract says: PKCS#1 v1.5 padding for RSA, DER for ECDSA, an empty context for ML-DSA.
+      const hash = this.keyType === 'rsa' || this.keyType === 'ec' ? digest : null;
+      return Promise.resolve(sign(hash, message, this.#key));
     } catch (cause) {
       return Promise.reject(
         new RolesAnywhereError('SIGNING_FAILED', 'the private key cannot sign', { cause }),

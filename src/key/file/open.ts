@@ -2,20 +2,25 @@ import { derKind, describeContents } from '../../encoding/contents.ts';
 import { DerReader, isDer, tags } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
 import { readPem } from '../../encoding/pem.ts';
+import type { PemBlock } from '../../encoding/pem.ts';
 import { RolesAnywhereError } from '../../errors.ts';
+import type { PasswordProvider } from '../password.ts';
 import type { Signer } from '../signer.ts';
 import type { Source } from '../source.ts';
-import { KeyObjectSigner } from './key-object-signer.ts';
-import { decodePrivateKey, encrypted, notYet, readCurve } from './private-key.ts';
+import { openPlain } from './plain.ts';
+import { notYet, readCurve } from './private-key.ts';
 
 /**
  * Opens the private key in a PEM or DER file; certificates beside it are passed over.
  *
- * @throws RolesAnywhereError KEY_INVALID, KEY_UNSUPPORTED or PASSWORD_REQUIRED
+ * @throws RolesAnywhereError KEY_INVALID, KEY_UNSUPPORTED, or a code of passwords
  */
-export function openKeyFile({ bytes, name }: Source): Signer {
+export async function openKeyFile(
+  { bytes, name }: Source,
+  keyPassword: PasswordProvider | undefined,
+): Promise<Signer> {
   try {
-    return openPrivateKey(bytes, name);
+    return await openPrivateKey(bytes, name, keyPassword);
   } catch (error) {
     if (!(error instanceof EncodingError)) throw error;
     throw new RolesAnywhereError('KEY_INVALID', `cannot parse private key ${name}: ${error.message}`);
@@ -35,12 +40,31 @@ function isPrivateKey({ label }: { readonly label: string }): boolean {
   return label.endsWith('PRIVATE KEY');
 }
 
-function openPrivateKey(bytes: Uint8Array, name: string): Signer {
+async function openPrivateKey(
+  bytes: Uint8Array,
+  name: string,
+  keyPassword: PasswordProvider | undefined,
+): Promise<Signer> {
   const blocks = isDer(bytes) ? [] : readPem(bytes);
-  if (blocks.length === 0 && bytes[0] === tags.sequence) {
-    return new KeyObjectSigner(decodePrivateKey(bytes, name));
-  }
+  if (blocks.length === 0 && bytes[0] === tags.sequence) return openDer(bytes, name, keyPassword);
 
+  const block = theKey(blocks, bytes, name);
+  const parameters = blocks.find(({ label }) => label === 'EC PARAMETERS');
+  const curve = parameters && readCurve(new DerReader(parameters.decode()), name);
+  // RFC 1421, section 4.6.1.1: how OpenSSL encrypted keys before PKCS#8.
+  if (block.headers.get('Proc-Type')?.endsWith('ENCRYPTED') === true) {
+    const { openEncryptedPem } = await import('./encrypted.ts');
+    return openEncryptedPem(block, name, keyPassword, curve);
+  }
+  const der = block.decode();
+  try {
+    return await openDer(der, name, keyPassword, curve);
+  } finally {
+    der.fill(0);
+  }
+}
+
+function theKey(blocks: readonly PemBlock[], bytes: Uint8Array, name: string): PemBlock {
   const [key, ...others] = blocks.filter(isPrivateKey);
   if (key === undefined) {
     throw new RolesAnywhereError(
@@ -52,28 +76,26 @@ function openPrivateKey(bytes: Uint8Array, name: string): Signer {
     throw new RolesAnywhereError(
       'KEY_INVALID',
       `private key ${name} holds ${others.length + 1} private keys`,
-      {
-        hint: 'leave only the one that belongs to the certificate in it',
-      },
+      { hint: 'leave only the one that belongs to the certificate in it' },
     );
   }
   switch (key.label) {
-    case 'ENCRYPTED PRIVATE KEY':
-      throw encrypted(name);
     case 'OPENSSH PRIVATE KEY':
       throw notYet(`${name} is in OpenSSH's own format`, 'ssh-keygen -p -m PKCS8 -N "" -f FILE');
     case 'TSS2 PRIVATE KEY':
       throw notYet(`${name} is a TPM key`, undefined);
+    default:
+      return key;
   }
-  // RFC 1421, section 4.6.1.1: how OpenSSL encrypted keys before PKCS#8.
-  if (key.headers.get('Proc-Type')?.endsWith('ENCRYPTED') === true) throw encrypted(name);
+}
 
-  const parameters = blocks.find(({ label }) => label === 'EC PARAMETERS');
-  const curve = parameters && readCurve(new DerReader(parameters.decode()), name);
-  const der = key.decode();
-  try {
-    return new KeyObjectSigner(decodePrivateKey(der, name, curve));
-  } finally {
-    der.fill(0);
-  }
+async function openDer(
+  der: Uint8Array,
+  name: string,
+  keyPassword: PasswordProvider | undefined,
+  curve?: string,
+): Promise<Signer> {
+  if (derKind(der) !== 'encrypted private key') return openPlain(der, name, curve);
+  const { openEncryptedDer } = await import('./encrypted.ts');
+  return openEncryptedDer(der, name, keyPassword);
 }

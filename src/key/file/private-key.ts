@@ -1,3 +1,5 @@
+import { mlDsaOf } from '../../certificate/ml-dsa.ts';
+import type { MlDsa } from '../../certificate/ml-dsa.ts';
 import { derKind } from '../../encoding/contents.ts';
 import {
   DerReader,
@@ -12,20 +14,14 @@ import {
 } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
 import { RolesAnywhereError } from '../../errors.ts';
-import type { KeyType } from '../signer.ts';
 
 /** A private key that we can sign with, in the form that `node:crypto` takes. Wipe it when it is imported. */
-export interface PrivateKey {
-  readonly keyType: KeyType;
-  readonly type: 'pkcs1' | 'sec1';
-  readonly der: Uint8Array;
-}
+export type PrivateKey =
+  | { readonly keyType: 'rsa' | 'ec'; readonly type: 'pkcs1' | 'sec1'; readonly der: Uint8Array }
+  | { readonly keyType: MlDsa; readonly type: 'pkcs8'; readonly der: Uint8Array };
 
 const rsaEncryption = '1.2.840.113549.1.1.1';
 const ecPublicKey = '1.2.840.10045.2.1';
-
-/** ML-DSA stands under this (RFC 9881, section 2), with other signatures that nobody makes such keys for. */
-const mlDsa = '2.16.840.1.101.3.4.3.';
 
 /** P-256, P-384 and P-521 (RFC 5480, section 2.1.1.1) with the order of each (FIPS 186-5, SP 800-186, section 3.2.1). */
 const orders: Readonly<Record<string, Buffer>> = {
@@ -51,9 +47,6 @@ const names: Readonly<Record<string, string>> = {
   '1.3.101.111': 'X448',
   '1.3.101.112': 'Ed25519',
   '1.3.101.113': 'Ed448',
-  '2.16.840.1.101.3.4.3.17': 'ML-DSA-44',
-  '2.16.840.1.101.3.4.3.18': 'ML-DSA-65',
-  '2.16.840.1.101.3.4.3.19': 'ML-DSA-87',
   '1.2.156.10197.1.301': 'SM2',
   '1.3.132.0.10': 'secp256k1',
   '1.3.132.0.33': 'P-224',
@@ -72,15 +65,11 @@ const names: Readonly<Record<string, string>> = {
  *
  * @param source as error messages shall call it
  * @param curve the object identifier from an EC PARAMETERS block, for a SEC1 key that does not name its curve
- * @throws RolesAnywhereError KEY_UNSUPPORTED, PASSWORD_REQUIRED or KEY_INVALID
+ * @throws RolesAnywhereError KEY_UNSUPPORTED or KEY_INVALID
  * @throws EncodingError
  */
 export function decodePrivateKey(der: Uint8Array, source: string, curve?: string): PrivateKey {
   const kind = derKind(der);
-  if (kind === 'encrypted private key') throw encrypted(source);
-  if (kind === 'PKCS#12 file') {
-    throw notYet(`${source} is a PKCS#12 file`, 'openssl pkcs12 -nodes -in FILE -out FILE.pem');
-  }
   if (kind !== 'private key' && kind !== undefined) {
     throw new RolesAnywhereError('KEY_INVALID', `private key ${source} is no private key: it is a ${kind}`);
   }
@@ -104,7 +93,16 @@ function decodePkcs8(key: DerReader, source: string): PrivateKey {
   const type = algorithm.objectIdentifier();
   if (type === rsaEncryption) return decodeRsa(key.octetString(), source);
   if (type === ecPublicKey) return decodeEc(key.octetString(), source, readCurve(algorithm, source));
-  if (type.startsWith(mlDsa)) throw notYet(`${source} is of type ${names[type] ?? type}`, undefined);
+  const mlDsa = mlDsaOf(type);
+  if (mlDsa !== undefined) {
+    // Without the public key that may stand beside it, as below.
+    const rebuilt = derSequence(
+      derInteger(0n),
+      derSequence(derObjectIdentifier(type)),
+      derOctetString([key.octetString()]),
+    );
+    return { keyType: mlDsa, type: 'pkcs8', der: derBytes(rebuilt) };
+  }
   throw unsupported(`${source} is of type ${names[type] ?? type}`);
 }
 
@@ -170,16 +168,6 @@ export function readCurve(parameters: DerReader, source: string): string | undef
   );
 }
 
-export function encrypted(source: string): RolesAnywhereError {
-  return new RolesAnywhereError(
-    'PASSWORD_REQUIRED',
-    `private key ${source} is encrypted, which is not supported yet`,
-    {
-      hint: 'write it without a password, readable by you alone: umask 077; openssl pkey -in FILE -out FILE.plain',
-    },
-  );
-}
-
 export function notYet(what: string, command: string | undefined): RolesAnywhereError {
   return new RolesAnywhereError(
     'KEY_UNSUPPORTED',
@@ -192,7 +180,9 @@ function unsupported(what: string): RolesAnywhereError {
   return new RolesAnywhereError(
     'KEY_UNSUPPORTED',
     `private key ${what}, which IAM Roles Anywhere does not accept`,
-    { hint: 'use an RSA key of 2048 to 8192 bits, or an EC key on P-256, P-384 or P-521' },
+    {
+      hint: 'use an RSA key of 2048 to 8192 bits, an EC key on P-256, P-384 or P-521, or an ML-DSA key',
+    },
   );
 }
 

@@ -18,8 +18,8 @@ import { expectCode } from '../../support/errors.ts';
 import { derOf, fixture, fixtures } from '../../support/fixtures.ts';
 import { toPem } from '../../support/pki.ts';
 
-const open = (bytes: Uint8Array | string): Signer =>
-  openKeyFile({ bytes: Buffer.from(bytes), name: 'test.key', exposed: false });
+const open = (bytes: Uint8Array | string): Promise<Signer> =>
+  openKeyFile({ bytes: Buffer.from(bytes), name: 'test.key', exposed: false }, undefined);
 const publicKeyOf = (name: string): Buffer =>
   Buffer.from(parseCertificate(derOf(fixture(`leaf/${name}.pem`))).publicKey);
 const expectSigns = async (signer: Signer, digest?: Digest): Promise<void> => {
@@ -38,7 +38,7 @@ describe('keys in every format', () => {
 
   it.each(keyFiles)('%s opens, and is the key of its certificate', async (file) => {
     const [name = ''] = file.replace('leaf/', '').split('.');
-    const signer = open(fixture(file));
+    const signer = await open(fixture(file));
     expect(signer.keyType).toBe(name.startsWith('rsa') ? 'rsa' : 'ec');
     expect(Buffer.from(signer.publicKey)).toEqual(publicKeyOf(name));
     await expectSigns(signer);
@@ -61,8 +61,8 @@ describe('keys in every format', () => {
     ['without a final line end', pkcs8.trimEnd()],
     ['with a label that does not fit', toPem('PRIVATE KEY', sec1)],
     ['with a label that fits it even less', toPem('RSA PRIVATE KEY', sec1)],
-  ])('a key %s opens', (_, bytes) => {
-    expect(Buffer.from(open(bytes).publicKey)).toEqual(publicKeyOf('p-256'));
+  ])('a key %s opens', async (_, bytes) => {
+    expect(Buffer.from((await open(bytes)).publicKey)).toEqual(publicKeyOf('p-256'));
   });
 
   it.each([
@@ -81,14 +81,14 @@ describe('keys in every format', () => {
       toPem('EC PRIVATE KEY', bare) + toPem('EC PARAMETERS', derBytes(parameters)),
       derBytes(derSequence(derInteger(0n), algorithm, derOctetString([bare]))),
     ]) {
-      const signer = open(file);
+      const signer = await open(file);
       expect(Buffer.from(signer.publicKey)).toEqual(spki);
       await expectSigns(signer);
     }
     await expectCode(() => open(bare), 'KEY_INVALID');
   });
 
-  it("a public key that stands in the file and is not the secret's is not believed", () => {
+  it("a public key that stands in the file and is not the secret's is not believed", async () => {
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const point = publicKey.export({ format: 'der', type: 'spki' }).subarray(-65);
     const forged = Buffer.concat([sec1.subarray(0, -65), point]);
@@ -96,19 +96,19 @@ describe('keys in every format', () => {
     // OpenSSL believes it:
     const believed = createPublicKey(createPrivateKey({ key: forged, format: 'der', type: 'sec1' }));
     expect(believed.equals(publicKey)).toBe(true);
-    expect(Buffer.from(open(forged).publicKey)).toEqual(publicKeyOf('p-256'));
+    expect(Buffer.from((await open(forged)).publicKey)).toEqual(publicKeyOf('p-256'));
   });
 });
 
 describe('signing', () => {
   it.each(['rsa-2048', 'p-256', 'p-384', 'p-521'])('%s by SHA-256 unless told otherwise', async (name) => {
-    const signer = open(fixture(`leaf/${name}.pkcs8.pem`));
+    const signer = await open(fixture(`leaf/${name}.pkcs8.pem`));
     await expectSigns(signer);
     for (const digest of ['SHA256', 'SHA384', 'SHA512'] as const) await expectSigns(signer, digest);
   });
 
   it('fails once the key is disposed of', async () => {
-    const signer = open(fixture('leaf/p-256.pkcs8.pem'));
+    const signer = await open(fixture('leaf/p-256.pkcs8.pem'));
     await signer[Symbol.asyncDispose]();
     await signer[Symbol.asyncDispose]();
     await expectCode(() => signer.sign(Buffer.from('x')), 'SIGNING_FAILED');
@@ -119,7 +119,7 @@ describe('signing', () => {
     const der = Buffer.from(fixture('leaf/rsa-2048.pkcs1.der'));
     const modulusEnd = 4 + 3 + 4 + 257;
     der[modulusEnd - 1] = 0;
-    await expectCode(() => open(der).sign(Buffer.from('x')), 'SIGNING_FAILED');
+    await expectCode(async () => (await open(der)).sign(Buffer.from('x')), 'SIGNING_FAILED');
   });
 
   it('wipes the bytes that a key was imported from, usable or not', () => {
@@ -131,8 +131,8 @@ describe('signing', () => {
     expect(bad.every((byte) => byte === 0)).toBe(true);
   });
 
-  it('shows no key when a signer is printed', () => {
-    const signer = open(fixture('leaf/p-256.pkcs8.pem'));
+  it('shows no key when a signer is printed', async () => {
+    const signer = await open(fixture('leaf/p-256.pkcs8.pem'));
     const secret = createPrivateKey(fixture('leaf/p-256.pkcs8.pem')).export({ format: 'jwk' }).d;
     expect(JSON.stringify(signer)).not.toContain(secret);
     expect(Object.keys(signer).sort()).toEqual(['keyType', 'publicKey']);
@@ -162,7 +162,7 @@ describe('what is no key that we can sign with is refused by its name', () => {
   });
 
   it.each([
-    ['2.16.840.1.101.3.4.3.17', 'ML-DSA-44'],
+    ['2.16.840.1.101.3.4.3.20', '2.16.840.1.101.3.4.3.20'],
     ['1.2.3.4', '1.2.3.4'],
   ])('PKCS#8 of type %s', async (oid, word) => {
     const algorithm = derSequence(derObjectIdentifier(oid));
@@ -215,7 +215,7 @@ describe('what is no key that we can sign with is refused by its name', () => {
 
   it('a PKCS#12 file', async () => {
     const der = derBytes(derSequence(derInteger(3n), derSequence()));
-    const error = await expectCode(() => open(der), 'KEY_UNSUPPORTED');
+    const error = await expectCode(() => open(der), 'KEY_INVALID');
     expect(error.message).toContain('PKCS#12');
   });
 });
@@ -276,7 +276,7 @@ describe('hostile keys', () => {
           const bytes = Buffer.from(der);
           for (const [offset, mask] of flips) bytes[offset] = (bytes[offset] ?? 0) ^ mask;
           try {
-            await open(bytes).sign(Buffer.from('x'));
+            await (await open(bytes)).sign(Buffer.from('x'));
           } catch (error) {
             expect(error).toBeInstanceOf(RolesAnywhereError);
           }
