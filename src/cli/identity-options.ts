@@ -16,6 +16,8 @@ interface KeyValues {
   readonly 'tpm-key-password'?: string | undefined;
   readonly 'cert-selector'?: string | undefined;
   readonly 'use-latest-expiring-certificate'?: boolean;
+  readonly 'pkcs11-lib'?: string | undefined;
+  readonly 'reuse-pin'?: boolean;
 }
 
 /**
@@ -31,6 +33,9 @@ export function identityOptions(values: KeyValues, reporter: Reporter): Identity
     certificateSelector: values['cert-selector'],
     useLatestExpiring: values['use-latest-expiring-certificate'],
     keyPassword: keyPassword(values, reporter),
+    // Empty counts as not given, as before.
+    pkcs11Library: values['pkcs11-lib'] === '' ? undefined : values['pkcs11-lib'],
+    reusePin: values['reuse-pin'],
     reporter,
   });
 }

@@ -3,6 +3,7 @@ import { isPkcs12 } from '../encoding/contents.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import type { Reporter } from '../reporter.ts';
 import type { PasswordProvider } from './password.ts';
+import type { Pkcs11Options } from './pkcs11/open.ts';
 import type { KeyReference } from './reference.ts';
 import type { Signer } from './signer.ts';
 import type { Sources } from './source.ts';
@@ -12,6 +13,12 @@ export interface KeyOpening {
   readonly sources: Sources;
   readonly reporter: Reporter;
   readonly keyPassword: PasswordProvider | undefined;
+  /** How long a token or TPM may stay silent. */
+  readonly timeoutSeconds: number | undefined;
+  /** The PKCS #11 module to load; p11-kit's proxy otherwise. */
+  readonly pkcs11Library: string | undefined;
+  /** Whether a key that asks for the PIN at each signature gets that of the login. */
+  readonly reusePin: boolean | undefined;
   /**
    * The key must belong to one of these, where its source holds several: those that `--certificate` named and
    * `--cert-selector` left. Undefined when the certificate is to come from the key's own source.
@@ -22,12 +29,15 @@ export interface KeyOpening {
 /**
  * Opens the key that a reference names: the one place that knows every backend, each loaded only when it is asked for.
  *
- * @throws RolesAnywhereError KEY_UNREADABLE, KEY_INVALID, KEY_UNSUPPORTED, or a code of passwords
+ * @throws RolesAnywhereError KEY_UNREADABLE, KEY_INVALID, KEY_UNSUPPORTED, or a code of passwords or tokens
  */
 export async function openKey(reference: KeyReference, opening: KeyOpening): Promise<Signer> {
   switch (reference.type) {
-    case 'pkcs11':
-      throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys on PKCS#11 tokens are not supported yet');
+    case 'pkcs11': {
+      const { openPkcs11Key } = await import('./pkcs11/open.ts');
+      const publicKeys = opening.certificates?.map(({ publicKey }) => publicKey);
+      return openPkcs11Key({ ...onToken(opening), privateKey: reference.uri, publicKeys });
+    }
     case 'tpm':
       throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys in a TPM are not supported yet');
     default: {
@@ -44,4 +54,15 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
       return signer;
     }
   }
+}
+
+/** What opening a key says to a token. */
+export function onToken({
+  reporter,
+  keyPassword,
+  timeoutSeconds,
+  pkcs11Library,
+  reusePin,
+}: Omit<KeyOpening, 'sources' | 'certificates'>): Omit<Pkcs11Options, 'certificate' | 'privateKey'> {
+  return { library: pkcs11Library, pin: keyPassword, reusePin, callTimeoutSeconds: timeoutSeconds, reporter };
 }

@@ -2,11 +2,11 @@ import type { Certificate } from '../../certificate/certificate.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import { silent } from '../../reporter.ts';
 import type { Reporter } from '../../reporter.ts';
+import type { PasswordProvider } from '../password.ts';
 import type { Signer } from '../signer.ts';
 import { wasLost } from './failure.ts';
 import { findLibrary } from './library.ts';
 import { PinKeeper } from './pin.ts';
-import type { PinProvider } from './pin.ts';
 import { TokenStore } from './token-store.ts';
 import type { StoreSettings } from './token-store.ts';
 import { parsePkcs11Uri } from './uri.ts';
@@ -25,7 +25,7 @@ export interface Pkcs11Options {
   /** The module's path, as `--pkcs11-lib` gives it. */
   readonly library?: string | undefined;
   /** Asked for the PIN only when a login is needed, and the URIs do not say it. */
-  readonly pin?: PinProvider | undefined;
+  readonly pin?: PasswordProvider | undefined;
   /** Whether a key that asks for the PIN at each signature (CKA_ALWAYS_AUTHENTICATE) gets that of the login. */
   readonly reusePin?: boolean | undefined;
   /** Which certificates may be chosen, as `--cert-selector` says. */
@@ -77,21 +77,36 @@ export async function openPkcs11(options: Pkcs11Options): Promise<Pkcs11Contents
     return { certificates };
   }
   if (key !== undefined && findLibrary(options.library, key) !== findLibrary(options.library, certificate)) {
-    // Two modules, one after the other.
-    const listed = await listPkcs11Certificates({ ...options, certificate: options.certificate ?? '' });
-    const { signer } = await openPkcs11({
-      ...options,
-      certificate: undefined,
-      publicKeys: listed.map((candidate) => candidate.certificate.publicKey),
-    });
-    if (signer === undefined) throw new RolesAnywhereError('INTERNAL', 'a key was opened without a signer');
-    return {
-      ...(await openPkcs11({ ...options, privateKey: false, publicKeys: [signer.publicKey] })),
-      signer,
-    };
+    return openFromTwoModules(options, options.certificate ?? '', options.privateKey ?? '');
   }
   const uris: [Pkcs11Uri, ...Pkcs11Uri[]] = key === undefined ? [certificate] : [key, certificate];
   return withStore(options, uris, (store) => store.openPair(certificate, key));
+}
+
+async function openFromTwoModules(
+  options: Pkcs11Options,
+  certificate: string,
+  privateKey: string,
+): Promise<Pkcs11Contents> {
+  const listed = await listPkcs11Certificates({ ...options, certificate });
+  const publicKeys = listed.map((one) => one.certificate.publicKey);
+  const signer = await openPkcs11Key({ ...options, certificate: undefined, privateKey, publicKeys });
+  try {
+    const found = await openPkcs11({ ...options, privateKey: false, publicKeys: [signer.publicKey] });
+    return { ...found, signer };
+  } catch (error) {
+    await signer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** `openPkcs11` for the key alone. */
+export async function openPkcs11Key(
+  options: Pkcs11Options & { readonly privateKey: string },
+): Promise<Signer> {
+  const { signer } = await openPkcs11(options);
+  if (signer === undefined) throw new RolesAnywhereError('INTERNAL', 'a key was opened without a signer');
+  return signer;
 }
 
 /**

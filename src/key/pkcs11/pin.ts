@@ -2,21 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { RolesAnywhereError } from '../../errors.ts';
 import { Secret } from '../../secret.ts';
+import type { PasswordProvider } from '../password.ts';
 import type { PinQuestion } from './protocol.ts';
 import type { Pkcs11Uri } from './uri.ts';
-
-/**
- * Gives a PIN, as UTF-8. Called only once it is known that one is needed.
- *
- * @param what what the PIN opens, for a prompt
- * @throws RolesAnywhereError when there is none to give
- */
-export type PinProvider = (what: string) => Promise<Secret<Uint8Array>>;
 
 export interface PinSources {
   /** The URIs that may say it, the key's before the certificate's. */
   readonly uris: readonly Pkcs11Uri[];
-  readonly provider: PinProvider | undefined;
+  readonly provider: PasswordProvider | undefined;
   /** Whether the login's PIN also serves a key that asks for one at each signature. */
   readonly reuse: boolean;
 }
@@ -53,23 +46,33 @@ export class PinKeeper {
   }
 
   async #forLogin({ token }: PinQuestion): Promise<Secret<string>> {
-    const { provider } = this.#sources;
-    this.#login ??= (await this.#fromUri()) ?? (provider && decode(await provider(`PIN of ${token}`)));
+    this.#login ??= (await this.#fromUri()) ?? (await this.#ask(token));
     if (this.#login !== undefined) return this.#login;
     throw new RolesAnywhereError('PASSWORD_REQUIRED', `the PIN of ${token} is needed`, {
-      hint: 'give it with --key-password-from, or with pin-source= in the URI',
+      hint: 'give it with --key-password-from file:PATH, env:NAME, fd:N, stdin or prompt, or with pin-source= in the URI',
     });
   }
 
   async #forSignature(question: PinQuestion): Promise<Secret<string>> {
-    const { provider, reuse } = this.#sources;
-    if (reuse) return this.#forLogin(question);
-    if (provider !== undefined) return decode(await provider(`PIN of ${question.token} for this signature`));
+    if (this.#sources.reuse) return this.#forLogin(question);
+    const pin = await this.#ask(`${question.token}, for this signature`);
+    if (pin !== undefined) return pin;
     throw new RolesAnywhereError(
       'PASSWORD_REQUIRED',
       `the key on ${question.token} asks for the PIN at each signature`,
-      { hint: 'use --reuse-pin to give it the PIN of the login each time, or --key-password-from' },
+      { hint: 'use --reuse-pin to give it the PIN of the login each time' },
     );
+  }
+
+  /** Undefined when there is nobody to ask. */
+  async #ask(what: string): Promise<Secret<string> | undefined> {
+    try {
+      const pin = await this.#sources.provider?.(what);
+      return pin && new Secret(Buffer.from(pin.expose()).toString('utf8'));
+    } catch (error) {
+      if (error instanceof RolesAnywhereError && error.code === 'PASSWORD_REQUIRED') return undefined;
+      throw error;
+    }
   }
 
   async #fromUri(): Promise<Secret<string> | undefined> {
@@ -79,10 +82,6 @@ export class PinKeeper {
     }
     return undefined;
   }
-}
-
-function decode(pin: Secret<Uint8Array>): Secret<string> {
-  return new Secret(Buffer.from(pin.expose()).toString('utf8'));
 }
 
 /**
