@@ -34,7 +34,7 @@ export function openAddon(): Cryptoki {
 
 function unavailable(message: string, cause: unknown): RolesAnywhereError {
   return new RolesAnywhereError('PKCS11_UNAVAILABLE', message, {
-    hint: 'build it with a C++ compiler and Python: npm rebuild pkcs11js --allow-scripts=pkcs11js, beside this package',
+    hint: 'compile it: npm install --global --allow-scripts=pkcs11js rolesanywhere, with a C++ compiler, make and Python',
     cause,
   });
 }
