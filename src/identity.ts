@@ -262,7 +262,10 @@ async function certificatesBeside(
   sources: Sources,
   keyPassword: PasswordProvider | undefined,
 ): Promise<readonly Certificate[]> {
-  if (key === undefined || key.type === 'pkcs11' || key.type === 'tpm') throw missing('--certificate');
+  if (key?.type === 'pkcs11') {
+    throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys on PKCS#11 tokens are not supported yet');
+  }
+  if (key === undefined || key.type === 'tpm') throw missing('--certificate');
   const source = await sources.read(key, 'private key');
   const certificates = await certificatesIn(source, sources, keyPassword);
   if (certificates.length === 0)

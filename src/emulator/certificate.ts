@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { X509Certificate } from 'node:crypto';
+import { mlDsaName, readMlDsaKey } from './ml-dsa.ts';
+import type { MlDsaKey } from './ml-dsa.ts';
 import type { DistinguishedName, GeneralName, NameConstraints } from './names.ts';
 import { readAlternativeNames, readDistinguishedName, readNameConstraints } from './names.ts';
 import type { X509 } from './x509.ts';
@@ -20,6 +22,8 @@ export interface EmulatorCertificate {
   readonly keyAlgorithm: string;
   /** Undefined for a key that OpenSSL does not know. */
   readonly publicKey: KeyObject | undefined;
+  /** The key when it is an ML-DSA one, whether OpenSSL knows it or not. */
+  readonly mlDsaKey: MlDsaKey | undefined;
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
   /** The bits of keyUsage (RFC 5280, section 4.2.1.3). */
   readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
@@ -48,6 +52,11 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
   const usage = parsed.getExtension(x509.KeyUsagesExtension);
   const alternativeNames = parsed.getExtension('2.5.29.17');
   const nameConstraints = parsed.getExtension('2.5.29.30');
+  const { subjectPublicKeyInfo } = parsed['asn'].tbsCertificate;
+  const mlDsaKey = readMlDsaKey(
+    subjectPublicKeyInfo.algorithm.algorithm,
+    new Uint8Array(subjectPublicKeyInfo.subjectPublicKey),
+  );
   const algorithm = parsed.signatureAlgorithm as { name: string; hash?: { name: string } };
   return {
     der: bytes,
@@ -60,6 +69,7 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
     signature: { algorithm: algorithm.name, hash: algorithm.hash?.name },
     keyAlgorithm: (parsed.publicKey.algorithm as { name: string }).name,
     publicKey: readKey(node),
+    mlDsaKey,
     basicConstraints: basic === null ? undefined : { ca: basic.ca, pathLength: basic.pathLength },
     keyUsage:
       usage === null
@@ -72,7 +82,8 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
     nameConstraints:
       nameConstraints === null ? undefined : readNameConstraints(x509, bytesOf(nameConstraints)),
     extensions: parsed.extensions.map(({ type, critical }) => ({ type, critical })),
-    issued: (other) => verifies(node, other.der),
+    issued: (other) =>
+      mlDsaKey === undefined ? verifies(node, other.der) : verifiesMlDsa(x509, mlDsaKey, other.der),
   };
 }
 
@@ -96,6 +107,15 @@ function verifies(issuer: X509Certificate, der: Uint8Array): boolean {
   } catch {
     return false; // a key that OpenSSL does not know
   }
+}
+
+function verifiesMlDsa(x509: X509, issuerKey: MlDsaKey, der: Uint8Array): boolean {
+  const { tbsCertificateRaw, signatureAlgorithm, signatureValue } = new x509.X509Certificate(der)['asn'];
+  return (
+    tbsCertificateRaw !== undefined &&
+    mlDsaName(signatureAlgorithm.algorithm) === issuerKey.name &&
+    issuerKey.verify(new Uint8Array(tbsCertificateRaw), new Uint8Array(signatureValue))
+  );
 }
 
 function readKey(certificate: X509Certificate): KeyObject | undefined {

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { verify } from 'node:crypto';
 import { region } from './account.ts';
 import { readAuthorization } from './authorization.ts';
@@ -46,7 +45,7 @@ export function verifyX509Signature(x509: X509, request: HttpRequest, now: Date)
     throw accessDenied('Insufficient certificate', 'x-amz-x509 is missing');
   }
   const chain = readHeader(x509, request, 'x-amz-x509-chain', maximumChainLength);
-  const { algorithm, key } = requiredAlgorithm(leaf);
+  const { algorithm, verifies } = requiredAlgorithm(leaf);
   if (authorization.algorithm !== algorithm) {
     throw accessDenied(
       'Invalid signature',
@@ -61,28 +60,43 @@ export function verifyX509Signature(x509: X509, request: HttpRequest, now: Date)
     );
   }
   const signature = Buffer.from(authorization.signature, 'hex');
-  if (!verify('sha256', Buffer.from(authorization.stringToSign), key, signature)) {
+  if (!verifies(Buffer.from(authorization.stringToSign), signature)) {
     throw accessDenied('Invalid signature', 'the signature does not fit the request and the certificate');
   }
   return { leaf, chain };
 }
 
-/** Which algorithm the certificate's own key asks for. ML-DSA, AWS4-X509-MLDSA, is not known yet. */
-function requiredAlgorithm({ publicKey: key, keyAlgorithm }: EmulatorCertificate): {
-  algorithm: string;
-  key: KeyObject;
-} {
-  if (key?.asymmetricKeyType === 'rsa') {
-    return { algorithm: 'AWS4-X509-RSA-SHA256', key };
+interface RequiredAlgorithm {
+  readonly algorithm: string;
+  readonly verifies: (message: Uint8Array, signature: Uint8Array) => boolean;
+}
+
+/** Which algorithm the certificate's own key asks for. */
+function requiredAlgorithm({
+  publicKey: key,
+  mlDsaKey,
+  keyAlgorithm,
+}: EmulatorCertificate): RequiredAlgorithm {
+  if (mlDsaKey !== undefined) {
+    return {
+      algorithm: 'AWS4-X509-MLDSA',
+      verifies: (message, signature) => mlDsaKey.verify(message, signature),
+    };
   }
   const curve = key?.asymmetricKeyDetails?.namedCurve;
-  if (key?.asymmetricKeyType === 'ec' && curve !== undefined && curves.has(curve)) {
-    return { algorithm: 'AWS4-X509-ECDSA-SHA256', key };
+  const algorithm =
+    key?.asymmetricKeyType === 'rsa'
+      ? 'AWS4-X509-RSA-SHA256'
+      : key?.asymmetricKeyType === 'ec' && curve !== undefined && curves.has(curve)
+        ? 'AWS4-X509-ECDSA-SHA256'
+        : undefined;
+  if (key === undefined || algorithm === undefined) {
+    throw accessDenied(
+      'Insufficient certificate',
+      `the leaf's key is ${curve ?? keyAlgorithm}: this emulator knows RSA, EC P-256, P-384 and P-521, and ML-DSA`,
+    );
   }
-  throw accessDenied(
-    'Insufficient certificate',
-    `the leaf's key is ${curve ?? keyAlgorithm}: this emulator knows RSA and EC P-256, P-384 and P-521`,
-  );
+  return { algorithm, verifies: (message, signature) => verify('sha256', message, key, signature) };
 }
 
 /** The certificates of a header, base64 of DER, comma-separated. */
