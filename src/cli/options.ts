@@ -254,13 +254,15 @@ export const commands = {
     options: sessionOptions,
     examples: [
       [
-        'rolesanywhere credential-process --certificate leaf.pem --private-key leaf.key \\\n' +
-          '  --trust-anchor-arn "$TRUST_ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'rolesanywhere credential-process \\\n' +
+          '  --certificate leaf.pem --private-key leaf.key \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
         'a certificate and its key in two files',
       ],
       [
-        'rolesanywhere credential-process --certificate both.pem --session-duration 900 \\\n' +
-          '  --trust-anchor-arn "$TRUST_ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'rolesanywhere credential-process \\\n' +
+          '  --certificate both.pem --session-duration 900 \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
         'both in one file, for a quarter of an hour',
       ],
     ],
