@@ -11,7 +11,7 @@ export type SourceReference =
 /** What `--private-key` may name. A new backend is one more member here and one case in `open.ts`. */
 export type KeyReference =
   | SourceReference
-  /** A PKCS #11 URI (RFC 7512), which may hold a PIN: `redactPkcs11Uri` before it is shown. */
+  /** A PKCS #11 URI (RFC 7512), which may hold a PIN: never to be shown as it stands. */
   | { readonly type: 'pkcs11'; readonly uri: string }
   | { readonly type: 'tpm' };
 

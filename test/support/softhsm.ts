@@ -11,7 +11,7 @@ import { requirePart } from './system-parts.ts';
 const run = promisify(execFile);
 
 export const softHsmModule = '/usr/lib/softhsm/libsofthsm2.so';
-export const pin = '1234';
+const pin = '1234';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 

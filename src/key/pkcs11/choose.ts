@@ -88,7 +88,7 @@ export function publicKeysOf(candidates: readonly Candidate[]): readonly Uint8Ar
   return publicKeys;
 }
 
-export function isIn(publicKeys: readonly Uint8Array[], publicKey: Uint8Array): boolean {
+function isIn(publicKeys: readonly Uint8Array[], publicKey: Uint8Array): boolean {
   return publicKeys.some((one) => equal(one, publicKey));
 }
 
@@ -100,7 +100,7 @@ export function listUris(found: readonly { readonly uri: string }[]): string {
   return [...new Set(found.map(({ uri }) => uri))].sort().join(', ');
 }
 
-export function ambiguous(what: string, uris: readonly string[]): RolesAnywhereError {
+function ambiguous(what: string, uris: readonly string[]): RolesAnywhereError {
   return new RolesAnywhereError(
     'PKCS11_AMBIGUOUS',
     `several ${what} match: ${[...new Set(uris)].sort().join(', ')}`,

@@ -48,7 +48,7 @@ const pathAttributes = [...Object.keys(textAttributes), 'slot-id', 'library-vers
 const queryAttributes = ['module-path', 'module-name', 'pin-value', 'pin-source'];
 
 /** Whether the text is meant as a PKCS #11 URI. URI schemes ignore case (RFC 3986, section 3.1). */
-export function isPkcs11Uri(text: string): boolean {
+function isPkcs11Uri(text: string): boolean {
   return text.slice(0, scheme.length).toLowerCase() === scheme;
 }
 
@@ -106,8 +106,8 @@ export function parsePkcs11Uri(text: string): Pkcs11Uri {
 }
 
 /**
- * The URI in a stable order: the token first, in the order that p11tool prints, then the object. Never a PIN or where
- * to find one, nor the module.
+ * The URI in a stable order: the token first, in the order that p11tool prints, then the object. Without its query:
+ * what this gives may be shown.
  */
 export function formatPkcs11Uri(uri: Pkcs11Uri): string {
   const attributes: [string, Uint8Array | undefined][] = [
@@ -125,16 +125,6 @@ export function formatPkcs11Uri(uri: Pkcs11Uri): string {
     .filter((attribute): attribute is [string, Uint8Array] => attribute[1] !== undefined)
     .map(([name, value]) => `${name}=${percentEncode(value, name === 'id')}`)
     .join(';')}`;
-}
-
-/**
- * What may be said of a text that was meant as a URI, whether it can be parsed or not: everything but its query,
- * where PINs are, and a misplaced PIN.
- */
-export function redactPkcs11Uri(text: string): string {
-  const [path = '', ...query] = text.split('?');
-  const shown = path.replace(/(pin-[a-z]+=)[^;]*/gi, '$1[redacted]');
-  return query.length > 0 ? `${shown}?[redacted]` : shown;
 }
 
 /** The known attributes of one component, decoded. */
