@@ -8,9 +8,7 @@ export const CKF_SERIAL_SESSION = 0x04;
 
 /** CK_TOKEN_INFO.flags */
 export const CKF_LOGIN_REQUIRED = 0x04;
-export const CKF_USER_PIN_INITIALIZED = 0x08;
 export const CKF_PROTECTED_AUTHENTICATION_PATH = 0x100;
-export const CKF_USER_PIN_COUNT_LOW = 0x10000;
 export const CKF_USER_PIN_FINAL_TRY = 0x20000;
 export const CKF_USER_PIN_LOCKED = 0x40000;
 

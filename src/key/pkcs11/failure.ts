@@ -24,6 +24,11 @@ const lost = new Set([
   ...moduleFailed,
 ]);
 
+/** A login that failed for no clear reason may have cost a try of the PIN: it is not made again. */
+function mayHaveCounted({ call, result }: CryptokiError): boolean {
+  return call === 'C_Login' && [...moduleFailed, 'CKR_DEVICE_ERROR'].includes(result);
+}
+
 interface Explanation {
   readonly code: ErrorCode;
   readonly message: string;
@@ -67,7 +72,7 @@ export function explainFailure(error: unknown, where: string): Failure {
       code: known?.code ?? 'PKCS11_FAILED',
       message: `${error.where ?? where}: ${known === undefined ? error.message : `${known.message} (${error.message})`}`,
       hint: known?.hint,
-      lost: lost.has(error.result),
+      lost: lost.has(error.result) && !mayHaveCounted(error),
     };
   }
   const reason = error instanceof Error ? error.message : String(error);

@@ -33,7 +33,7 @@ export interface Pkcs11Options {
   readonly useLatestExpiringCertificate?: boolean | undefined;
   readonly reporter?: Reporter | undefined;
   readonly now?: (() => Date) | undefined;
-  /** How long one function of the module may take: 30 seconds unless told otherwise. */
+  /** How long one function of the module may take: 60 seconds unless told otherwise. */
   readonly callTimeoutSeconds?: number | undefined;
   /** The script of the module's process; the built one by default. */
   readonly host?: string | undefined;
@@ -57,7 +57,7 @@ export interface TokenCertificate {
  * does; where several keys remain, the error names them. Without a key, nothing stays open.
  *
  * @throws RolesAnywhereError INVALID_ARGUMENT, PKCS11_UNAVAILABLE, PKCS11_NOT_FOUND, PKCS11_AMBIGUOUS, PKCS11_FAILED,
- * KEY_CERTIFICATE_MISMATCH, KEY_UNSUPPORTED, KEY_UNREADABLE, PASSWORD_REQUIRED, PASSWORD_WRONG, PIN_BLOCKED
+ * KEY_CERTIFICATE_MISMATCH, KEY_UNSUPPORTED, PASSWORD_REQUIRED, PASSWORD_UNREADABLE, PASSWORD_WRONG, PIN_BLOCKED
  */
 export async function openPkcs11(options: Pkcs11Options): Promise<Pkcs11Contents> {
   const certificate = options.certificate === undefined ? undefined : parsePkcs11Uri(options.certificate);
@@ -135,7 +135,7 @@ async function withStore<T>(
       library: findLibrary(options.library, uris[0]),
       pins: new PinKeeper({ uris, provider: options.pin, reuse: options.reusePin === true }),
       reporter,
-      callSeconds: options.callTimeoutSeconds ?? 30,
+      callSeconds: options.callTimeoutSeconds ?? 60,
       host: options.host,
     },
     reporter,

@@ -110,3 +110,8 @@ export function objectUri({ facts }: Slot, object?: TokenObject, type?: ObjectTy
 export function describeToken({ facts }: Slot): string {
   return `token "${facts.token ?? ''}" (serial ${facts.serial ?? ''}, slot-id ${facts.slotId?.toString() ?? ''})`;
 }
+
+/** What the slot is called in messages between the processes. */
+export function nameOf({ handle }: Slot): string {
+  return readUlong(handle).toString();
+}

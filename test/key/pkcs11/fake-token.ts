@@ -8,7 +8,6 @@ export interface FakeToken {
   readonly cryptoki: Cryptoki;
   /** Each call, in order. */
   readonly calls: string[];
-  flags: number;
   /** Makes the next calls of a function fail with these results, one after the other. */
   fail(call: string, ...results: readonly string[]): void;
 }
@@ -20,7 +19,7 @@ const ulong = (value: number): Handle => {
 };
 
 /** One token in one slot, as the addon shows it: it insists on the order of calls, and hides private keys before a login. */
-export function makeFakeToken(objects: readonly FakeObject[], pin = '1234'): FakeToken {
+export function makeFakeToken(objects: readonly FakeObject[], manufacturer = 'maker'): FakeToken {
   const calls: string[] = [];
   const failures = new Map<string, string[]>();
   let isInitialized = false;
@@ -61,10 +60,10 @@ export function makeFakeToken(objects: readonly FakeObject[], pin = '1234'): Fak
       called('C_GetTokenInfo');
       return {
         label: 'fake'.padEnd(32),
-        manufacturerID: 'maker'.padEnd(32),
+        manufacturerID: manufacturer.padEnd(32),
         model: 'model'.padEnd(16),
         serialNumber: '0001'.padEnd(16),
-        flags: token.flags,
+        flags: ck.CKF_LOGIN_REQUIRED,
       };
     },
     C_GetMechanismList: () => [ck.CKM_RSA_PKCS, ck.CKM_ECDSA, ck.CKM_ML_DSA],
@@ -82,7 +81,7 @@ export function makeFakeToken(objects: readonly FakeObject[], pin = '1234'): Fak
     },
     C_Login: (session, user, given) => {
       using('C_Login', session);
-      if (given !== pin) throw new Error('CKR_PIN_INCORRECT:160');
+      if (given !== '1234') throw new Error('CKR_PIN_INCORRECT:160');
       if (user === ck.CKU_USER) isLoggedIn = true;
     },
     C_FindObjectsInit: (session, [template]) => {
@@ -117,13 +116,11 @@ export function makeFakeToken(objects: readonly FakeObject[], pin = '1234'): Fak
       return Buffer.concat([Buffer.from('signed '), data]).copy(signature);
     },
   };
-  const token: FakeToken = {
+  return {
     cryptoki,
     calls,
-    flags: ck.CKF_LOGIN_REQUIRED | ck.CKF_USER_PIN_INITIALIZED,
     fail: (call, ...results) => {
       failures.set(call, [...results]);
     },
   };
-  return token;
 }
