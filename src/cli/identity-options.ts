@@ -18,6 +18,8 @@ interface KeyValues {
   readonly 'tpm-parent-password-from'?: string | undefined;
   readonly 'cert-selector'?: string | undefined;
   readonly 'use-latest-expiring-certificate'?: boolean;
+  readonly 'pkcs11-lib'?: string | undefined;
+  readonly 'reuse-pin'?: boolean;
 }
 
 /**
@@ -34,6 +36,9 @@ export function identityOptions(values: KeyValues, reporter: Reporter): Identity
     useLatestExpiring: values['use-latest-expiring-certificate'],
     keyPassword: keyPassword(values, reporter),
     tpmParentPassword: tpmParentPassword(values, reporter),
+    // Empty counts as not given, as before.
+    pkcs11Library: values['pkcs11-lib'] === '' ? undefined : values['pkcs11-lib'],
+    reusePin: values['reuse-pin'],
     reporter,
   });
 }

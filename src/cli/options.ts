@@ -54,14 +54,14 @@ const keyOptions = {
     value: 'SOURCE',
     group: 'Certificate and key',
     description:
-      'PEM, DER or PKCS#12 file, in a bundle the one that the key belongs to; -, env:NAME or fd:N for PEM text',
+      'PEM, DER or PKCS#12 file, in a bundle the one that the key belongs to; pkcs11: URI; -, env:NAME or fd:N for PEM text',
   },
   'private-key': {
     kind: 'text',
     value: 'SOURCE',
     group: 'Certificate and key',
     description:
-      "PEM, DER or PKCS#12 file, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
+      "PEM, DER or PKCS#12 file, pkcs11: URI, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
   },
   'key-password-from': {
     kind: 'text',
@@ -100,13 +100,11 @@ const keyOptions = {
     kind: 'text',
     value: 'FILE',
     group: 'Tokens and TPM',
-    later: 'no effect',
     description: "PKCS#11 module; p11-kit's proxy unless given",
   },
   'reuse-pin': {
     kind: 'flag',
     group: 'Tokens and TPM',
-    later: 'no effect',
     description: 'give the PIN again for keys that ask at every signature',
   },
   'tpm-key-password': {

@@ -9,7 +9,7 @@ import { decryptPbes } from './pbes.ts';
  * @returns undefined when the password is seen to be wrong; see `decryptPbes`
  * @throws EncodingError; UnsupportedEncodingError by the name of what is not supported
  */
-export function decryptPrivateKeyInfo(
+export async function decryptPrivateKeyInfo(
   der: Uint8Array,
   password: Uint8Array | undefined,
   work = new WorkLimit(),

@@ -11,7 +11,8 @@ export type SourceReference =
 /** What `--private-key` may name. A new backend is one more member here and one case in `open.ts`. */
 export type KeyReference =
   | SourceReference
-  | { readonly type: 'pkcs11' }
+  /** A PKCS #11 URI (RFC 7512), which may hold a PIN: never to be shown as it stands. */
+  | { readonly type: 'pkcs11'; readonly uri: string }
   /** A key that is in the TPM already. */
   | { readonly type: 'tpm'; readonly handle: number };
 
@@ -43,7 +44,7 @@ export function parseReference(text: string, option: string): KeyReference {
       // Standard input by another name: both options may mean it, and it can be read only once.
       return Number(rest) === 0 ? { type: 'stdin' } : { type: 'descriptor', descriptor: Number(rest) };
     case 'pkcs11':
-      return { type: 'pkcs11' };
+      return { type: 'pkcs11', uri: text };
     case 'handle':
       // With or without 0x, always hexadecimal: as the old helper reads it.
       if (!/^(0x)?[\da-f]{1,8}$/i.test(rest)) {
@@ -55,27 +56,34 @@ export function parseReference(text: string, option: string): KeyReference {
   }
 }
 
+/** Where a certificate can be: wherever a key can, but not in a TPM. */
+export type CertificateReference = Exclude<KeyReference, { readonly type: 'tpm' }>;
+
 /**
- * `parseReference` for certificates, which can be read wherever they are, but not yet from a token.
+ * `parseReference` for certificates.
  *
- * @throws RolesAnywhereError INVALID_ARGUMENT or KEY_UNSUPPORTED
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function parseCertificateReference(text: string, option: string): CertificateReference {
+  const reference = parseReference(text, option);
+  if (reference.type !== 'tpm') return reference;
+  throw new RolesAnywhereError(
+    'INVALID_ARGUMENT',
+    `${option} names a TPM handle, which holds no certificate`,
+  );
+}
+
+/**
+ * `parseReference` for bundles of certificates, which are files or streams.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export function parseSource(text: string, option: string): SourceReference {
-  const reference = parseReference(text, option);
-  switch (reference.type) {
-    case 'pkcs11':
-      throw new RolesAnywhereError(
-        'KEY_UNSUPPORTED',
-        `${option} names a PKCS#11 token, which is not supported yet`,
-      );
-    case 'tpm':
-      throw new RolesAnywhereError(
-        'INVALID_ARGUMENT',
-        `${option} names a TPM handle, which holds no certificate`,
-      );
-    default:
-      return reference;
-  }
+  const reference = parseCertificateReference(text, option);
+  if (reference.type !== 'pkcs11') return reference;
+  throw new RolesAnywhereError('INVALID_ARGUMENT', `${option} names a PKCS#11 token, and takes a file`, {
+    hint: 'issuers on the token of the certificate are found there',
+  });
 }
 
 /** PEM, or the base64 of DER, where the name of a file is expected. */

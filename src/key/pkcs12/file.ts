@@ -23,7 +23,7 @@ export async function openPkcs12File(
   { bytes, name }: Source,
   keyPassword: PasswordProvider | undefined,
 ): Promise<Pkcs12File> {
-  const what = `PKCS#12 file ${name}`;
+  const what = `the PKCS#12 file ${name}`;
   try {
     const { certificates, keys } =
       (await supported(what, () => openPkcs12(bytes, new Uint8Array(0)))) ??

@@ -21,7 +21,7 @@ export async function openPkcs12Key(
 ): Promise<Signer> {
   const [only, ...others] = keys;
   if (only === undefined) {
-    throw new RolesAnywhereError('KEY_INVALID', `PKCS#12 file ${name} holds no private key`);
+    throw new RolesAnywhereError('KEY_INVALID', `the PKCS#12 file ${name} holds no private key`);
   }
   if (others.length === 0) return open(only, name);
 
@@ -37,14 +37,14 @@ export async function openPkcs12Key(
   if (fit === undefined) {
     throw new RolesAnywhereError(
       'KEY_CERTIFICATE_MISMATCH',
-      `none of the ${keys.length} private keys in PKCS#12 file ${name} belongs to a certificate`,
+      `none of the ${keys.length} private keys in the PKCS#12 file ${name} belongs to a certificate`,
     );
   }
   if (more.length === 0) return fit.signer;
   for (const { signer } of fitting) await signer[Symbol.asyncDispose]();
   throw new RolesAnywhereError(
     'KEY_INVALID',
-    `PKCS#12 file ${name} holds ${fitting.length} private keys with certificates: ` +
+    `the PKCS#12 file ${name} holds ${fitting.length} private keys with certificates: ` +
       fitting.map(({ certificate }) => describeCertificate(certificate)).join(', '),
     { hint: 'say which certificate to use with --cert-selector' },
   );
