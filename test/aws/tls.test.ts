@@ -367,6 +367,26 @@ describe('through a proxy', () => {
     server.close();
   });
 
+  test.each([
+    ['is not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['has a header that is none', 'HTTP/1.1 200 OK\r\nno colon\r\n\r\n'],
+  ])('one whose answer %s', async (_, text) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(text));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const proxy = server.address() as AddressInfo;
+    via(proxy);
+    for (const url of ['https://service.example', 'http://service.example']) {
+      const error = await failure(() => open(url, environment));
+      expect(error.code).toBe('SERVICE_FAILED');
+      expect(error.message).toMatch(new RegExp(`127\\.0\\.0\\.1:${proxy.port}.*HTTP.*\\(HPE_`, 'u'));
+      expect(error.hint).toContain('proxies');
+    }
+    server.close();
+  });
+
   test('one that never answers', async () => {
     const silent = createServer();
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
