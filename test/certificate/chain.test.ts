@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../src/certificate/certificate.ts';
@@ -120,6 +121,12 @@ describe('findLeaf', () => {
     const found = findLeaf(certificates.map(parse), spki(key), now);
     return found === undefined ? [] : [Buffer.from(found.der).toString('hex')];
   };
+
+  it("leaves no error behind in OpenSSL, which would be the next key's", () => {
+    const rsa = issue(root, { keyType: 'rsa-2048' });
+    expect(find([rsa], leaf)).toEqual([]);
+    expect(() => createPrivateKey(leaf.privateKeyPem)).not.toThrow();
+  });
 
   it('goes by the key, wherever the leaf stands', () => {
     const certificates = [root, middle, leaf, issuing];
