@@ -43,6 +43,8 @@ export interface IdentityOptions {
   readonly intermediates?: string;
   /** Where the password of an encrypted key, or the PIN of a token, comes from: asked once, when it is needed. */
   readonly keyPassword?: PasswordProvider;
+  /** The authorisation of the key that a TPM key was made under, or of its hierarchy. */
+  readonly tpmParentPassword?: PasswordProvider;
   /** The PKCS #11 module to load for a `pkcs11:` URI that names none; p11-kit's proxy unless given. */
   readonly pkcs11Library?: string;
   /** Whether a token's key that asks for the PIN at each signature gets that of the login. */
@@ -217,8 +219,15 @@ async function openKeyOf(
 }
 
 function opening(options: IdentityOptions): Omit<KeyOpening, 'sources' | 'certificates'> {
-  const { reporter = silent, keyPassword, timeoutSeconds, pkcs11Library, reusePin } = options;
-  return { reporter, keyPassword, timeoutSeconds, pkcs11Library, reusePin };
+  const {
+    reporter = silent,
+    keyPassword,
+    tpmParentPassword,
+    timeoutSeconds,
+    pkcs11Library,
+    reusePin,
+  } = options;
+  return { reporter, keyPassword, tpmParentPassword, timeoutSeconds, pkcs11Library, reusePin };
 }
 
 function parse<T>(text: string | undefined, option: string, parser: (text: string, option: string) => T) {
@@ -265,7 +274,8 @@ async function certificatesBeside(
   if (key?.type === 'pkcs11') {
     throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys on PKCS#11 tokens are not supported yet');
   }
-  if (key === undefined || key.type === 'tpm') throw missing('--certificate');
+  if (key?.type === 'tpm') throw missing('--certificate', ', and a TPM holds none');
+  if (key === undefined) throw missing('--certificate');
   const source = await sources.read(key, 'private key');
   const certificates = await certificatesIn(source, sources, keyPassword);
   if (certificates.length === 0)

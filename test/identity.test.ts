@@ -219,7 +219,6 @@ describe('what does not fit', () => {
       'PASSWORD_REQUIRED',
     ],
     ['a URI that is none', { certificate, privateKey: 'pkcs11:object?pin-value=1234' }, 'INVALID_ARGUMENT'],
-    ['a TPM', { certificate, privateKey: 'handle:0x81000001' }, 'KEY_UNSUPPORTED'],
     ['a URI that is none alone', { privateKey: 'pkcs11:object?pin-value=1234' }, 'INVALID_ARGUMENT'],
     [
       'an expired certificate',

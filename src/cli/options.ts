@@ -111,14 +111,12 @@ const keyOptions = {
     kind: 'text',
     value: 'PASSWORD',
     group: 'Tokens and TPM',
-    later: 'no effect',
     conflicts: 'pkcs8-password',
     description: 'password of the TPM key; others can see it in the process list',
   },
   'no-tpm-key-password': {
     kind: 'flag',
     group: 'Tokens and TPM',
-    later: 'no effect',
     conflicts: 'tpm-key-password',
     description: 'the TPM key has no password',
   },
@@ -127,7 +125,6 @@ const keyOptions = {
     value: 'SOURCE',
     group: 'Tokens and TPM',
     isNew: true,
-    later: 'refused',
     description: "authorisation of the TPM key's parent: file:PATH, env:NAME, fd:N, stdin or prompt",
   },
 } as const satisfies Record<string, Option>;

@@ -1,6 +1,5 @@
 import type { Certificate } from '../certificate/certificate.ts';
-import { isPkcs12 } from '../encoding/contents.ts';
-import { RolesAnywhereError } from '../errors.ts';
+import { holdsTpmKey, isPkcs12 } from '../encoding/contents.ts';
 import type { Reporter } from '../reporter.ts';
 import type { PasswordProvider } from './password.ts';
 import type { Pkcs11Options } from './pkcs11/open.ts';
@@ -13,6 +12,8 @@ export interface KeyOpening {
   readonly sources: Sources;
   readonly reporter: Reporter;
   readonly keyPassword: PasswordProvider | undefined;
+  /** The authorisation of what a TPM key was made under. */
+  readonly tpmParentPassword: PasswordProvider | undefined;
   /** How long a token or TPM may stay silent. */
   readonly timeoutSeconds: number | undefined;
   /** The PKCS #11 module to load; p11-kit's proxy otherwise. */
@@ -38,11 +39,18 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
       const publicKeys = opening.certificates?.map(({ publicKey }) => publicKey);
       return openPkcs11Key({ ...onToken(opening), privateKey: reference.uri, publicKeys });
     }
-    case 'tpm':
-      throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys in a TPM are not supported yet');
+    case 'tpm': {
+      const { openTpmSigner } = await import('./tpm/open.ts');
+      return openTpmSigner({ ...inTpm(opening), key: { handle: reference.handle } });
+    }
     default: {
       const { sources, reporter, keyPassword } = opening;
       const source = await sources.read(reference, 'private key');
+      // Who can read the file still has to reach the TPM: nothing to warn of.
+      if (holdsTpmKey(source.bytes)) {
+        const { openTpmSigner } = await import('./tpm/open.ts');
+        return openTpmSigner({ ...inTpm(opening), key: source });
+      }
       const signer = isPkcs12(source.bytes)
         ? await (
             await import('./pkcs12/open.ts')
@@ -65,4 +73,8 @@ export function onToken({
   reusePin,
 }: Omit<KeyOpening, 'sources' | 'certificates'>): Omit<Pkcs11Options, 'certificate' | 'privateKey'> {
   return { library: pkcs11Library, pin: keyPassword, reusePin, callTimeoutSeconds: timeoutSeconds, reporter };
+}
+
+function inTpm({ keyPassword, tpmParentPassword, timeoutSeconds, reporter }: KeyOpening) {
+  return { password: keyPassword, parentPassword: tpmParentPassword, timeoutSeconds, reporter };
 }

@@ -13,7 +13,8 @@ export type KeyReference =
   | SourceReference
   /** A PKCS #11 URI (RFC 7512), which may hold a PIN: never to be shown as it stands. */
   | { readonly type: 'pkcs11'; readonly uri: string }
-  | { readonly type: 'tpm' };
+  /** A key that is in the TPM already. */
+  | { readonly type: 'tpm'; readonly handle: number };
 
 /**
  * Reads a reference as it stands on the command line: a path, `-`, `env:NAME`, `fd:N`, a `pkcs11:` URI (RFC 7512) or
@@ -45,7 +46,11 @@ export function parseReference(text: string, option: string): KeyReference {
     case 'pkcs11':
       return { type: 'pkcs11', uri: text };
     case 'handle':
-      return { type: 'tpm' };
+      // With or without 0x, always hexadecimal: as the old helper reads it.
+      if (!/^(0x)?[\da-f]{1,8}$/i.test(rest)) {
+        throw invalid('has no hexadecimal number behind handle:', 'write it as in handle:0x81000001');
+      }
+      return { type: 'tpm', handle: Number.parseInt(rest, 16) };
     default:
       return text === '-' ? { type: 'stdin' } : { type: 'file', path: text };
   }

@@ -17,8 +17,9 @@ describe('parseReference', () => {
     ['env:NAME', { type: 'environment', name: 'NAME' }],
     ['env:a:b', { type: 'environment', name: 'a:b' }],
     ['pkcs11:token=x?pin-value=1234', { type: 'pkcs11', uri: 'pkcs11:token=x?pin-value=1234' }],
-    ['handle:0x81000001', { type: 'tpm' }],
-    ['handle:81000001', { type: 'tpm' }],
+    ['handle:0x81000001', { type: 'tpm', handle: 0x81000001 }],
+    ['handle:81000001', { type: 'tpm', handle: 0x81000001 }],
+    ['handle:0X8100ABcd', { type: 'tpm', handle: 0x8100abcd }],
   ])('%s', (text, reference) => {
     expect(parseReference(text, '--private-key')).toEqual(reference);
   });

@@ -33,6 +33,19 @@ const parts = {
   cHeaders: { package: 'libc6-dev', path: '/usr/include/stdio.h' },
   pkcs11Spy: { package: 'opensc-pkcs11', path: `/usr/lib/${debianTriplet}/pkcs11/pkcs11-spy.so` },
   strace: { package: 'strace', path: '/usr/bin/strace' },
+  python3: { package: 'python3', path: '/usr/bin/python3' },
+  swtpm: { package: 'swtpm', path: '/usr/bin/swtpm' },
+  tpm2Tools: { package: 'tpm2-tools', path: '/usr/bin/tpm2_getcap' },
+  tpm2Openssl: {
+    package: 'tpm2-openssl',
+    path: '/usr/bin/openssl',
+    evidence: '/usr/share/doc/tpm2-openssl/copyright',
+  },
+  tpm2Tcti: {
+    package: 'libtss2-tcti-swtpm0',
+    path: '/usr/bin/tpm2_getcap',
+    evidence: '/usr/share/doc/libtss2-tcti-swtpm0/copyright',
+  },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
