@@ -141,7 +141,8 @@ function readAttributes(
     const name = pair.slice(0, equals);
     if (!/^[\w-]+$/.test(name))
       throw invalid('an attribute name has other characters than letters, digits, - and _');
-    const value = percentDecode(name, pair.slice(equals + 1));
+    // Of an unknown name no more is said: it may be a value in the wrong place.
+    const value = percentDecode(known.includes(name) ? name : 'an attribute', pair.slice(equals + 1));
     if (!known.includes(name)) continue;
     if (attributes.has(name)) throw invalid(`it has ${name} twice`); // RFC 7512, sections 2.3 and 2.4
     attributes.set(name, value);
