@@ -64,6 +64,10 @@ export async function openKey(reference: KeyReference, opening: KeyOpening): Pro
   }
 }
 
+function inTpm({ keyPassword, tpmParentPassword, timeoutSeconds, reporter }: KeyOpening) {
+  return { password: keyPassword, parentPassword: tpmParentPassword, timeoutSeconds, reporter };
+}
+
 /** What opening a key says to a token. */
 export function onToken({
   reporter,
@@ -73,8 +77,4 @@ export function onToken({
   reusePin,
 }: Omit<KeyOpening, 'sources' | 'certificates'>): Omit<Pkcs11Options, 'certificate' | 'privateKey'> {
   return { library: pkcs11Library, pin: keyPassword, reusePin, callTimeoutSeconds: timeoutSeconds, reporter };
-}
-
-function inTpm({ keyPassword, tpmParentPassword, timeoutSeconds, reporter }: KeyOpening) {
-  return { password: keyPassword, parentPassword: tpmParentPassword, timeoutSeconds, reporter };
 }
