@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { RolesAnywhereError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { isRuntimesOwn } from '../runtime/descriptor.ts';
 import { env } from '../runtime/env.ts';
 import { errnoOf, reasonOf } from '../runtime/errno.ts';
 import type { PasswordProvider } from './password.ts';
@@ -127,6 +128,7 @@ async function readReference(reference: SourceReference): Promise<Pick<Source, '
     case 'stdin':
       return { bytes: await readDescriptor(0), exposed: false };
     case 'descriptor':
+      if (isRuntimesOwn(reference.descriptor)) throw Object.assign(new Error('not open'), { code: 'EBADF' });
       return { bytes: await readDescriptor(reference.descriptor), exposed: false };
     case 'environment':
       return { bytes: Buffer.from(env(reference.name) ?? ''), exposed: false };
