@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { afterAll } from 'vitest';
 import type { Issued } from './pki.ts';
 import { requirePart } from './system-parts.ts';
 
@@ -146,17 +147,14 @@ p.C_Finalize();
 
 let builds: string | undefined;
 
-/** Of this process, and gone with it. */
+/** Of this file of tests, and gone with it. */
 function buildDirectory(): string {
-  if (builds === undefined) {
-    const directory = mkdtempSync(join(tmpdir(), 'pkcs11-'));
-    process.once('exit', () => {
-      rmSync(directory, { recursive: true, force: true });
-    });
-    builds = directory;
-  }
-  return builds;
+  return (builds ??= mkdtempSync(join(tmpdir(), 'pkcs11-')));
 }
+
+afterAll(() => {
+  if (builds !== undefined) rmSync(builds, { recursive: true });
+});
 
 let wrapper: Promise<string> | undefined;
 
