@@ -89,11 +89,14 @@ ${open.replaceAll("'leaf.", "'pki/leaf.").replace('prepareSession({ ', 'prepareS
 console.log(credentials.accessKeyId);
 `;
     const file = join(directory, 'program.ts');
-    await writeFile(file, program);
+    await writeFile(
+      file,
+      `${program}export type * from 'rolesanywhere';\nexport type * from 'rolesanywhere/emulator';\n`,
+    );
     const options = [
       '--noEmit',
+      // Without skipLibCheck and the DOM: our declarations must need neither.
       '--strict',
-      '--skipLibCheck',
       '--module',
       'nodenext',
       '--target',
