@@ -36,6 +36,8 @@ const common = {
   target: 'node20.19',
   minifyWhitespace: true,
   minifySyntax: true,
+  // No name is read at run time: every error class says its own.
+  minifyIdentifiers: true,
   legalComments: 'none',
   logLevel: 'warning',
   // import() becomes require(): Node's loader of ES modules is slow to start.
@@ -128,7 +130,6 @@ async function buildVendor() {
         ...common,
         entryPoints: [vendorEntry(name)],
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
-        minifyIdentifiers: true,
         metafile: true,
         ...moduleUrl,
         // As Node itself does it: a module that exports 'module.exports' is that value when required.
