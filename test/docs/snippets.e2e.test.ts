@@ -10,6 +10,7 @@ import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { commandFile } from '../support/emulator-process.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 const run = promisify(execFile);
@@ -77,6 +78,17 @@ describe('what the pages show works as it stands', () => {
       emulator.kill();
       await once(emulator, 'close');
     }
+  });
+
+  it.each(['files', 'pkcs12'])('docs/keys/%s.md', async (name) => {
+    const folder = join(directory, name);
+    await mkdir(folder);
+    const { certificatePem, privateKeyPem } = issue(makeAuthority());
+    await writeFile(join(folder, 'leaf.pem'), certificatePem);
+    await writeFile(join(folder, 'leaf.key'), privateKeyPem);
+    const script = (await blocks(`docs/keys/${name}.md`, 'sh')).join('');
+    const { stdout } = await run(requirePart('bash'), ['-euc', script], { cwd: folder, env });
+    expect(stdout).toMatch(/[0-9a-f]{136,}$/);
   });
 
   it('the library, in the README and docs/testing-with-the-emulator.md', async () => {
