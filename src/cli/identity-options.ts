@@ -60,10 +60,11 @@ function keyPassword(values: KeyValues, reporter: Reporter): PasswordProvider {
 
 /** A stream ends once: it cannot give a key and then its password. */
 function refuseSharedStream(values: KeyValues, source: PasswordSource): void {
-  const streams =
-    source.type === 'stdin' ? ['-', 'fd:0'] : source.type === 'descriptor' ? [`fd:${source.descriptor}`] : [];
+  const descriptor =
+    source.type === 'stdin' ? 0 : source.type === 'descriptor' ? source.descriptor : undefined;
   for (const option of ['certificate', 'private-key', 'intermediates'] as const) {
-    if (!streams.includes(values[option] ?? '')) continue;
+    const [, digits] = /^fd:(\d+)$/.exec(values[option]?.replace(/^-$/, 'fd:0') ?? '') ?? [];
+    if (digits === undefined || Number(digits) !== descriptor) continue;
     throw new RolesAnywhereError(
       'INVALID_ARGUMENT',
       `--${option} and --key-password-from cannot both be read from ${values[option] ?? ''}`,
