@@ -4,6 +4,8 @@
 //
 //   dist/rolesanywhere.cjs   what every run needs, `version` included
 //   dist/NAME.cjs            what main.ts imports only where it is called for, one file each
+//   dist/pkcs11.cjs          keys on tokens, which starts
+//   dist/pkcs11-host.cjs     the process that loads PKCS#11 modules, with its addon in dist/native (pkcs11-host.mjs)
 //   dist/vendor/NAME.cjs     a dependency: third-party code alone, so that our one error class exists exactly once
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -12,6 +14,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { buildPkcs11Host, moduleUrl } from './pkcs11-host.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Made aside and moved into place whole: a command that runs meanwhile finds the old one or the new one.
@@ -50,6 +53,9 @@ const shared = [
   'src/cli/options.ts',
   'src/cli/output.ts',
 ];
+
+/** What a command imports only where it is called for, and is large enough for a file of its own. */
+const backends = { 'src/key/pkcs11/open.ts': 'pkcs11' };
 
 /** Sends the imports that leave a file to where they lead: `redirect` says, by the module's path, for our own. */
 function imports(redirect) {
@@ -95,14 +101,20 @@ async function buildCommand() {
   );
   if (stowaways.length > 0)
     throw new Error(`every run would load ${stowaways.join(', ')}: see scripts/build.mjs`);
+  for (const [entryPoint, name] of Object.entries(backends)) later.set(name, entryPoint);
   await Promise.all(
     [...later].map(([name, entryPoint]) =>
       build({
         ...common,
-        define,
+        ...(entryPoint in backends ? moduleUrl : { define }),
         entryPoints: [entryPoint],
         outfile: path.join(staging, `${name}.cjs`),
-        plugins: [imports((file) => (shared.includes(file) ? 'rolesanywhere' : undefined))],
+        plugins: [
+          imports((file, kind) => {
+            if (shared.includes(file)) return 'rolesanywhere';
+            return kind === 'dynamic-import' ? backends[file] : undefined;
+          }),
+        ],
       }),
     ),
   );
@@ -118,9 +130,7 @@ async function buildVendor() {
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
         minifyIdentifiers: true,
         metafile: true,
-        // An ES module's `import.meta.url` does not exist in CommonJS.
-        define: { 'import.meta.url': 'moduleUrl' },
-        banner: { js: 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;' },
+        ...moduleUrl,
         // As Node itself does it: a module that exports 'module.exports' is that value when required.
         footer: {
           js: 'if("module.exports" in module.exports)module.exports=module.exports["module.exports"];',
@@ -168,7 +178,7 @@ async function buildLibrary() {
 
 await mkdir(path.join(staging, 'vendor'), { recursive: true });
 try {
-  await Promise.all([buildCommand(), buildVendor(), buildLibrary()]);
+  await Promise.all([buildCommand(), buildVendor(), buildLibrary(), buildPkcs11Host(staging)]);
   await rm(path.join(root, 'dist'), { recursive: true, force: true });
   await rename(staging, path.join(root, 'dist'));
 } catch (error) {

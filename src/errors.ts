@@ -24,6 +24,11 @@ export type ErrorCode =
   | 'PASSWORD_REQUIRED'
   | 'PASSWORD_UNREADABLE'
   | 'PASSWORD_WRONG'
+  | 'PIN_BLOCKED'
+  | 'PKCS11_UNAVAILABLE'
+  | 'PKCS11_NOT_FOUND'
+  | 'PKCS11_AMBIGUOUS'
+  | 'PKCS11_FAILED'
   | 'SIGNING_FAILED'
   // 4: the service refused
   | 'SERVICE_REFUSED'

@@ -6,9 +6,10 @@ import { checkSuitability, describeCertificate } from './certificate/suitability
 import { describeContents, isPkcs12 } from './encoding/contents.ts';
 import { RolesAnywhereError } from './errors.ts';
 import { certificatesIn } from './key/certificates.ts';
-import { openKey } from './key/open.ts';
+import { onToken, openKey } from './key/open.ts';
+import type { KeyOpening } from './key/open.ts';
 import type { PasswordProvider } from './key/password.ts';
-import { parseReference, parseSource } from './key/reference.ts';
+import { parseCertificateReference, parseReference, parseSource } from './key/reference.ts';
 import type { KeyReference, SourceReference } from './key/reference.ts';
 import type { Signer } from './key/signer.ts';
 import { Sources } from './key/source.ts';
@@ -24,7 +25,10 @@ export interface Identity extends AsyncDisposable {
 }
 
 export interface IdentityOptions {
-  /** A path, `-`, `env:NAME` or `fd:N`, PEM or DER; left out, the certificate is taken from beside the key. */
+  /**
+   * A path, `-`, `env:NAME` or `fd:N` of PEM, DER or PKCS#12, or a `pkcs11:` URI; left out, the certificate is taken
+   * from beside the key.
+   */
   readonly certificate?: string;
   /** The same; left out, the key is taken from beside the certificate. */
   readonly privateKey?: string;
@@ -39,6 +43,14 @@ export interface IdentityOptions {
   readonly intermediates?: string;
   /** Where the password of an encrypted key, or the PIN of a token, comes from: asked once, when it is needed. */
   readonly keyPassword?: PasswordProvider;
+  /** The authorisation of the key that a TPM key was made under, or of its hierarchy. */
+  readonly tpmParentPassword?: PasswordProvider;
+  /** The PKCS #11 module to load for a `pkcs11:` URI that names none; p11-kit's proxy unless given. */
+  readonly pkcs11Library?: string;
+  /** Whether a token's key that asks for the PIN at each signature gets that of the login. */
+  readonly reusePin?: boolean;
+  /** How long a token or TPM may stay silent (60). */
+  readonly timeoutSeconds?: number;
   readonly now?: () => Date;
   readonly reporter?: Reporter;
 }
@@ -56,11 +68,11 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const sources = new Sources();
   let opened: Signer | undefined;
   try {
-    // The certificates come first: opening a key may cost a question to the user.
-    const { found, eligible } = await findCertificates(options, sources);
+    // What can fail without a question to the user comes first: opening a key may cost one, or try a PIN.
     const intermediates =
       fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources, keyPassword));
-    const signer = (opened = await openKeyOf(options, eligible, sources));
+    const { found, eligible, signer: beside } = await findCertificates(options, sources);
+    const signer = (opened = beside ?? (await openKeyOf(options, eligible, sources)));
     const certificate = findLeaf(eligible, signer.publicKey, now);
     if (certificate === undefined) throw mismatch(eligible);
     checkSuitability(certificate, now, reporter);
@@ -90,9 +102,9 @@ export async function openSigner(options: IdentityOptions): Promise<Signer> {
   let opened: Signer | undefined;
   try {
     const alone = options.certificate === undefined && options.certificateSelector === undefined;
-    const eligible =
-      alone && options.privateKey ? undefined : (await findCertificates(options, sources)).eligible;
-    const signer = (opened = await openKeyOf(options, eligible, sources));
+    const { eligible, signer: beside } =
+      alone && options.privateKey ? {} : await findCertificates(options, sources);
+    const signer = (opened = beside ?? (await openKeyOf(options, eligible, sources)));
     if (eligible && findLeaf(eligible, signer.publicKey, new Date()) === undefined) throw mismatch(eligible);
     return signer;
   } catch (error) {
@@ -103,17 +115,30 @@ export async function openSigner(options: IdentityOptions): Promise<Signer> {
   }
 }
 
+/** A certificate on a token has a URI of its own. */
+export type ListedCertificate = Certificate & { readonly uri?: string };
+
 /**
- * The certificates in a source, in its order; with a selector, those that match.
+ * The certificates in a source, in its order; with a selector, those that match. Those on tokens are in the order of
+ * their URIs.
  *
  * @throws as `openIdentity` does
  */
-export async function listCertificates(options: IdentityOptions): Promise<readonly Certificate[]> {
-  const from = parse(options.certificate, '--certificate', parseSource);
+export async function listCertificates(options: IdentityOptions): Promise<readonly ListedCertificate[]> {
+  const from = parse(options.certificate, '--certificate', parseCertificateReference);
   const sources = new Sources();
   try {
     const selector = await readSelector(options, sources);
     if (from === undefined) throw selector ? noStore() : missing('--certificate');
+    if (from.type === 'pkcs11') {
+      const { listPkcs11Certificates } = await import('./key/pkcs11/open.ts');
+      const listed = await listPkcs11Certificates({
+        ...onToken(opening(options)),
+        certificate: from.uri,
+        select: selector && ((candidate: Certificate) => selector.matches(candidate)),
+      });
+      return listed.map(({ certificate, uri }) => ({ ...certificate, uri }));
+    }
     const certificates = await readBundle(from, 'certificate', sources, options.keyPassword);
     return selector ? certificates.filter((certificate) => selector.matches(certificate)) : certificates;
   } finally {
@@ -125,14 +150,20 @@ interface Found {
   readonly found: readonly Certificate[];
   /** Those among them that the key may belong to: the selected one, or all. */
   readonly eligible: readonly Certificate[];
+  /** The key, where finding the certificates opened it: on a token each may be found by the other. */
+  readonly signer?: Signer;
 }
 
 async function findCertificates(options: IdentityOptions, sources: Sources): Promise<Found> {
   const { keyPassword, useLatestExpiring = false } = options;
-  const fromCertificate = parse(options.certificate, '--certificate', parseSource);
+  const fromCertificate = parse(options.certificate, '--certificate', parseCertificateReference);
   const fromKey = parse(options.privateKey, '--private-key', parseReference);
   const selector = await readSelector(options, sources);
   if (selector && !fromCertificate && !fromKey) throw noStore();
+  if (fromCertificate?.type === 'pkcs11')
+    return openTokens(options, fromCertificate.uri, fromKey, selector, sources);
+  if (!fromCertificate && fromKey?.type === 'pkcs11')
+    return openTokens(options, undefined, fromKey, selector, sources);
   const found = fromCertificate
     ? await readBundle(fromCertificate, 'certificate', sources, keyPassword)
     : await certificatesBeside(fromKey, sources, keyPassword);
@@ -142,16 +173,61 @@ async function findCertificates(options: IdentityOptions, sources: Sources): Pro
   return { found, eligible: [selectCertificate(found, selector, useLatestExpiring, where)] };
 }
 
+/** A certificate on a token with its key, which may be anywhere; or a key on a token with its certificate there. */
+async function openTokens(
+  options: IdentityOptions,
+  certificate: string | undefined,
+  key: KeyReference | undefined,
+  selector: CertificateSelector | undefined,
+  sources: Sources,
+): Promise<Found> {
+  const { openPkcs11 } = await import('./key/pkcs11/open.ts');
+  const settings = {
+    ...onToken(opening(options)),
+    certificate,
+    select: selector && ((candidate: Certificate) => selector.matches(candidate)),
+    useLatestExpiringCertificate: options.useLatestExpiring,
+    now: options.now,
+  };
+  let signer: Signer | undefined;
+  try {
+    if (key !== undefined && key.type !== 'pkcs11') {
+      signer = await openKey(key, { ...opening(options), sources, certificates: undefined });
+      const found = await openPkcs11({ ...settings, privateKey: false, publicKeys: [signer.publicKey] });
+      return { found: found.certificates, eligible: found.certificates.slice(0, 1), signer };
+    }
+    const opened = await openPkcs11({ ...settings, privateKey: key?.uri });
+    signer = opened.signer;
+    const [leaf] = opened.certificates;
+    if (leaf === undefined) throw missing('--certificate', ', and the token holds none for this key');
+    return { found: opened.certificates, eligible: [leaf], ...(signer && { signer }) };
+  } catch (error) {
+    await signer?.[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
 async function openKeyOf(
   options: IdentityOptions,
   certificates: readonly Certificate[] | undefined,
   sources: Sources,
 ): Promise<Signer> {
-  const { reporter = silent, keyPassword } = options;
   const key =
     parse(options.privateKey, '--private-key', parseReference) ??
-    (await keyBeside(parse(options.certificate, '--certificate', parseSource), sources, keyPassword));
-  return openKey(key, { sources, reporter, keyPassword, certificates });
+    (await keyBeside(parse(options.certificate, '--certificate', parseSource), sources, options.keyPassword));
+  return openKey(key, { ...opening(options), sources, certificates });
+}
+
+function opening(options: IdentityOptions): Omit<KeyOpening, 'sources' | 'certificates'> {
+  const {
+    reporter = silent,
+    keyPassword,
+    tpmParentPassword,
+    timeoutSeconds,
+    pkcs11Library,
+    reusePin,
+  } = options;
+  return { reporter, keyPassword, tpmParentPassword, timeoutSeconds, pkcs11Library, reusePin };
 }
 
 function parse<T>(text: string | undefined, option: string, parser: (text: string, option: string) => T) {
@@ -198,7 +274,8 @@ async function certificatesBeside(
   if (key?.type === 'pkcs11') {
     throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys on PKCS#11 tokens are not supported yet');
   }
-  if (key === undefined || key.type === 'tpm') throw missing('--certificate');
+  if (key?.type === 'tpm') throw missing('--certificate', ', and a TPM holds none');
+  if (key === undefined) throw missing('--certificate');
   const source = await sources.read(key, 'private key');
   const certificates = await certificatesIn(source, sources, keyPassword);
   if (certificates.length === 0)

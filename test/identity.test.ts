@@ -218,9 +218,8 @@ describe('what does not fit', () => {
       { certificate: file(pem, readFileSync(fixturePath('keys/encrypted.pkcs8.pem'))) },
       'PASSWORD_REQUIRED',
     ],
-    ['a token', { certificate, privateKey: 'pkcs11:object=x?pin-value=1234' }, 'KEY_UNSUPPORTED'],
-    ['a TPM', { certificate, privateKey: 'handle:0x81000001' }, 'KEY_UNSUPPORTED'],
-    ['a token alone', { privateKey: 'pkcs11:object=x?pin-value=1234' }, 'KEY_UNSUPPORTED'],
+    ['a URI that is none', { certificate, privateKey: 'pkcs11:object?pin-value=1234' }, 'INVALID_ARGUMENT'],
+    ['a URI that is none alone', { privateKey: 'pkcs11:object?pin-value=1234' }, 'INVALID_ARGUMENT'],
     [
       'an expired certificate',
       { certificate: fixturePath('unsuitable/expired.pem'), privateKey: fixturePath('unsuitable/key.pem') },

@@ -4,12 +4,12 @@ import { silent } from '../reporter.ts';
 import { version } from '../runtime/version.ts';
 import { signWithCertificate } from '../sigv4/x509.ts';
 import { type Arn, checkArnsAgree, parseArn } from './arn.ts';
-import type { Credentials } from './credentials.ts';
 import { checkRegion, operationUrl, resolveEndpoint } from './endpoint.ts';
 import { call, type ConnectionOptions } from './http.ts';
-import { readSession } from './session-answer.ts';
+import { readSession, type Session } from './session-answer.ts';
 
 export type { ConnectionOptions } from './http.ts';
+export type { Session } from './session-answer.ts';
 
 /** What to ask the service for: the command line's options by their library names. */
 export interface SessionRequest {
@@ -40,16 +40,6 @@ export interface PreparedSession {
 }
 
 /** The credentials, and what the service says of whom they are for, as far as it does. */
-export interface Session {
-  readonly credentials: Credentials;
-  /** `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION` */
-  readonly assumedRoleArn?: string;
-  readonly roleArn?: string;
-  /** The service's record of this certificate. */
-  readonly subjectArn?: string;
-  readonly sourceIdentity?: string;
-}
-
 /**
  * Checks a request and works out where it goes.
  *

@@ -88,77 +88,76 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
 
   let skew = 0;
   const now = (): Date => new Date(clock().getTime() + skew);
-  let signedAt = now();
-  let request = await operation.sign(signedAt);
+  const sign = async (): Promise<{ request: SignedRequest; at: number }> => {
+    const time = now();
+    return { request: await operation.sign(time), at: time.getTime() };
+  };
+  let signed = await sign();
 
   // From here on: what comes before may have waited for a person at a PIN prompt.
   const signal = AbortSignal.timeout(Math.min(Math.ceil(timeoutSeconds * 1000), longestTimer));
   let attempt = 1;
+  let last: RolesAnywhereError | undefined;
+  const waitFor = async (problem: RolesAnywhereError, atLeast = 0): Promise<void> => {
+    if (attempt >= maxAttempts) throw problem;
+    attempt += 1;
+    last = problem;
+    await sleep(Math.max(atLeast, backoff(attempt, random())), signal).catch(() => {
+      throw outOfTime(service, timeoutSeconds, problem);
+    });
+  };
+
   for (;;) {
-    if (now().getTime() - signedAt.getTime() > signatureLifetime) {
-      signedAt = now();
-      request = await operation.sign(signedAt);
-    }
-    reporter.debug(
-      `${request.method} ${url.href}, attempt ${attempt}${proxy === undefined ? '' : ` through ${proxy.host}`}`,
-    );
+    if (now().getTime() - signed.at > signatureLifetime) signed = await sign();
+    const { request } = signed;
+    const through = proxy === undefined ? '' : ` through ${proxy.host}`;
+    reporter.debug(`${request.method} ${url.href}${through}, attempt ${attempt}`);
     const started = Date.now();
-    let problem: RolesAnywhereError;
-    let wait = 0;
+    let answer: Answer;
     try {
-      const answer = await exchange({
-        ...request,
-        ca,
-        verifyTls,
-        proxy,
-        connectTimeout,
-        answerTimeout,
-        maxAnswerBytes,
-        signal,
-      });
-      reporter.debug(`status ${answer.status} after ${Date.now() - started} ms`);
-      if (answer.status >= 200 && answer.status < 300) {
-        if (skew !== 0) warnOfClock(skew, reporter);
-        return { answer, now: now() };
-      }
-      const details = readServiceError(answer);
-      const correction = skew === 0 ? clockCorrection(answer, details, now()) : 0;
-      if (correction !== 0) {
-        reporter.debug(
-          `the service's clock is ${Math.round(correction / 1000)} s from ours: signing again with its time`,
-        );
-        skew = correction;
-        signedAt = now();
-        request = await operation.sign(signedAt);
-        continue;
-      }
-      problem = rejected(service, details, proxy);
-      if (problem.code !== 'SERVICE_FAILED' || answer.status < 400) throw problem;
-      wait = retryAfter(answer.headers['retry-after'], now());
+      const limits = { connectTimeout, answerTimeout, maxAnswerBytes, signal };
+      answer = await exchange({ ...request, ...limits, ca, verifyTls, proxy });
     } catch (cause) {
-      if (cause instanceof RolesAnywhereError) throw cause;
-      if (signal.aborted) throw outOfTime(service, timeoutSeconds);
-      const failure = explainFailure(cause, url, proxy);
-      reporter.debug(`${failure.error.message}, after ${Date.now() - started} ms`);
-      if (failure.unknownAuthority && mayAskSystem) {
+      if (signal.aborted) throw outOfTime(service, timeoutSeconds, last);
+      const { error, retry, unknownAuthority } = explainFailure(cause, url, proxy);
+      reporter.debug(`${error.message}, after ${Date.now() - started} ms`);
+      if (unknownAuthority && mayAskSystem) {
         mayAskSystem = false;
         ca = authoritiesWithSystem();
         if (ca !== undefined) continue;
       }
-      if (!failure.retry) throw failure.error;
-      problem = failure.error;
+      if (!retry) throw error;
+      await waitFor(error);
+      continue;
     }
-    if (attempt >= maxAttempts) throw problem;
-    attempt += 1;
-    await sleep(Math.max(wait, backoff(attempt, random())), signal).catch(() => {
-      throw outOfTime(service, timeoutSeconds, problem);
-    });
+    reporter.debug(`status ${answer.status} after ${Date.now() - started} ms`);
+    if (answer.status >= 200 && answer.status < 300) {
+      if (skew !== 0) warnOfClock(skew, reporter);
+      return { answer, now: now() };
+    }
+    const details = readServiceError(answer);
+    const correction = skew === 0 ? clockCorrection(answer, details, now()) : 0;
+    if (correction !== 0) {
+      const seconds = Math.round(correction / 1000);
+      reporter.debug(`the service's clock is ${seconds} s from ours: signing again with its time`);
+      skew = correction;
+      signed = await sign();
+      continue;
+    }
+    const problem = rejected(service, details, proxy);
+    if (!mayPass(details)) throw problem;
+    await waitFor(problem, retryAfter(answer.headers['retry-after'], now()));
   }
+}
+
+/** Whether a refusal is of the moment: the same request may be taken a little later. */
+function mayPass({ status, code }: ServiceErrorDetails): boolean {
+  return status === 429 || status >= 500 || isThrottling(code);
 }
 
 /** What an answer that is neither 2xx nor a matter of the clock means. */
 function rejected(service: string, details: ServiceErrorDetails, proxy: URL | undefined): RolesAnywhereError {
-  const { status, code } = details;
+  const { status } = details;
   if (status === 407) {
     return new RolesAnywhereError('PROXY_FAILED', `the proxy ${proxy?.host ?? ''} refused with status 407`, {
       hint: "the proxy wants a user name and password: put them into the proxy's URL, percent-encoded",
@@ -174,7 +173,7 @@ function rejected(service: string, details: ServiceErrorDetails, proxy: URL | un
       },
     );
   }
-  if (status === 429 || status >= 500 || isThrottling(code)) {
+  if (mayPass(details)) {
     return new RolesAnywhereError('SERVICE_FAILED', `${service} failed: ${describe(details)}`, {
       cause: details,
     });

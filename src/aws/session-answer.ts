@@ -1,6 +1,16 @@
 import { RolesAnywhereError } from '../errors.ts';
-import type { Session } from './create-session.ts';
+import type { Credentials } from './credentials.ts';
 import type { Reply } from './http.ts';
+
+export interface Session {
+  readonly credentials: Credentials;
+  /** `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION` */
+  readonly assumedRoleArn?: string;
+  readonly roleArn?: string;
+  /** The service's record of this certificate. */
+  readonly subjectArn?: string;
+  readonly sourceIdentity?: string;
+}
 
 /** CreateSession's answer as far as we need it; nothing in it is believed before it is looked at. */
 type Json = Readonly<Record<string, unknown>>;

@@ -55,9 +55,11 @@ function refuseUnknownWords(
   const stray = others[command.argument === undefined ? 0 : 1];
   if (stray !== undefined) {
     const isPassword = given.some((token) => command.options[token.name]?.value === 'PASSWORD');
+    // Word processors make one long dash of two: `—certificate`.
+    const bare = stray.replace(/^\p{Pd}+|=.*$/gu, '');
     throw mistake(
       `unknown word: ${isPassword ? 'not shown, it may belong to the password' : shown(stray)}`,
-      offered.includes(stray) ? `did you mean --${stray}?` : seeHelp(name),
+      offered.includes(bare) ? `did you mean --${bare}?` : seeHelp(name),
     );
   }
 }
@@ -123,9 +125,8 @@ function readValue(name: string, kind: Option['kind'], collected: unknown): Valu
   if (kind !== 'flag') return values.at(-1) || undefined;
   const flags = values.map((value) => {
     const flag = parseFlag(value === true ? undefined : value);
-    if (flag === undefined)
-      throw mistake(`--${name} is either true or false`, `write --${name} or --${name}=false`);
-    return flag;
+    if (flag !== undefined) return flag;
+    throw mistake(`--${name} is either true or false`, `write --${name} or --${name}=false`);
   });
   // Off is as good as absent, also where another option contradicts this one.
   return flags.at(-1) || undefined;

@@ -14,8 +14,12 @@ interface KeyValues {
   readonly 'key-password-from'?: string | undefined;
   readonly 'pkcs8-password'?: string | undefined;
   readonly 'tpm-key-password'?: string | undefined;
+  readonly 'no-tpm-key-password'?: boolean;
+  readonly 'tpm-parent-password-from'?: string | undefined;
   readonly 'cert-selector'?: string | undefined;
   readonly 'use-latest-expiring-certificate'?: boolean;
+  readonly 'pkcs11-lib'?: string | undefined;
+  readonly 'reuse-pin'?: boolean;
 }
 
 /**
@@ -31,16 +35,17 @@ export function identityOptions(values: KeyValues, reporter: Reporter): Identity
     certificateSelector: values['cert-selector'],
     useLatestExpiring: values['use-latest-expiring-certificate'],
     keyPassword: keyPassword(values, reporter),
+    tpmParentPassword: tpmParentPassword(values, reporter),
+    // Empty counts as not given, as before.
+    pkcs11Library: values['pkcs11-lib'] === '' ? undefined : values['pkcs11-lib'],
+    reusePin: values['reuse-pin'],
     reporter,
   });
 }
 
 /** Without an option too, a person is asked where there is one, as the old helper does. */
 function keyPassword(values: KeyValues, reporter: Reporter): PasswordProvider {
-  const from = values['key-password-from'];
-  const source: PasswordSource =
-    from === undefined ? { type: 'prompt' } : parsePasswordSource(from, '--key-password-from');
-  if (from !== undefined) refuseSharedStream(values, source);
+  const source = passwordSource(values, 'key-password-from');
   for (const option of ['pkcs8-password', 'tpm-key-password'] as const) {
     // Empty counts as not given, as before.
     const password = values[option];
@@ -51,24 +56,44 @@ function keyPassword(values: KeyValues, reporter: Reporter): PasswordProvider {
     );
     return () => Promise.resolve(new Secret(Buffer.from(password)));
   }
-  // Both are loaded only when a password is needed, which it seldom is.
+  if (source !== undefined) return readOnce(source, reporter);
+  if (values['no-tpm-key-password'] === true) return () => Promise.resolve(new Secret(new Uint8Array()));
+  return Object.assign(readOnce({ type: 'prompt' }, reporter), { isLastResort: true });
+}
+
+function tpmParentPassword(values: KeyValues, reporter: Reporter): PasswordProvider | undefined {
+  const source = passwordSource(values, 'tpm-parent-password-from');
+  return source && readOnce(source, reporter);
+}
+
+/** Both ways are loaded only when a password is needed, which it seldom is. */
+function readOnce(source: PasswordSource, reporter: Reporter): PasswordProvider {
   return once(async (what) => {
     if (source.type === 'prompt') return (await import('./terminal.ts')).askSecretly(what);
     return (await import('../key/read-password.ts')).readPassword(source, reporter);
   });
 }
 
-/** A stream ends once: it cannot give a key and then its password. */
-function refuseSharedStream(values: KeyValues, source: PasswordSource): void {
+type PasswordOption = 'key-password-from' | 'tpm-parent-password-from';
+
+/** A stream ends once: it cannot give a key and then its password, or two passwords. */
+function passwordSource(values: KeyValues, option: PasswordOption): PasswordSource | undefined {
+  const text = values[option];
+  if (text === undefined) return undefined;
+  const source = parsePasswordSource(text, `--${option}`);
   const descriptor =
     source.type === 'stdin' ? 0 : source.type === 'descriptor' ? source.descriptor : undefined;
-  for (const option of ['certificate', 'private-key', 'intermediates'] as const) {
-    const [, digits] = /^fd:(\d+)$/.exec(values[option]?.replace(/^-$/, 'fd:0') ?? '') ?? [];
+  const others = ['certificate', 'private-key', 'intermediates', 'key-password-from'] as const;
+  for (const other of others) {
+    const value = values[other];
+    if (other === option || value === undefined) continue;
+    const [, digits] = /^fd:(\d+)$/.exec(value.replace(/^(?:-|stdin)$/, 'fd:0')) ?? [];
     if (digits === undefined || Number(digits) !== descriptor) continue;
     throw new RolesAnywhereError(
       'INVALID_ARGUMENT',
-      `--${option} and --key-password-from cannot both be read from ${values[option] ?? ''}`,
+      `--${other} and --${option} cannot both be read from ${value}`,
       { hint: 'give the password another way: file:PATH, env:NAME, fd:N or prompt' },
     );
   }
+  return source;
 }

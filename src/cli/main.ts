@@ -78,8 +78,8 @@ function fail(error: unknown, debug: boolean): number {
 function tellOrigin(error: unknown): void {
   tell('debug', kind(error));
   if (!(error instanceof Error)) return;
-  for (const frame of error.stack?.replace(error.message, '').match(/^ +at .+$/gm) ?? [])
-    tell('debug', frame);
+  const frames = error.stack?.replace(error.message, '').match(/^ +at .+$/gm) ?? [];
+  for (const frame of frames) tell('debug', frame);
   if (error.cause !== undefined) tellOrigin(error.cause);
 }
 

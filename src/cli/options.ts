@@ -54,14 +54,14 @@ const keyOptions = {
     value: 'SOURCE',
     group: 'Certificate and key',
     description:
-      'PEM, DER or PKCS#12 file, in a bundle the one that the key belongs to; -, env:NAME or fd:N for PEM text',
+      'PEM, DER or PKCS#12 file, in a bundle the one that the key belongs to; pkcs11: URI; -, env:NAME or fd:N for PEM text',
   },
   'private-key': {
     kind: 'text',
     value: 'SOURCE',
     group: 'Certificate and key',
     description:
-      "PEM, DER or PKCS#12 file, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
+      "PEM, DER or PKCS#12 file, pkcs11: URI, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
   },
   'key-password-from': {
     kind: 'text',
@@ -100,27 +100,23 @@ const keyOptions = {
     kind: 'text',
     value: 'FILE',
     group: 'Tokens and TPM',
-    later: 'no effect',
     description: "PKCS#11 module; p11-kit's proxy unless given",
   },
   'reuse-pin': {
     kind: 'flag',
     group: 'Tokens and TPM',
-    later: 'no effect',
     description: 'give the PIN again for keys that ask at every signature',
   },
   'tpm-key-password': {
     kind: 'text',
     value: 'PASSWORD',
     group: 'Tokens and TPM',
-    later: 'no effect',
     conflicts: 'pkcs8-password',
     description: 'password of the TPM key; others can see it in the process list',
   },
   'no-tpm-key-password': {
     kind: 'flag',
     group: 'Tokens and TPM',
-    later: 'no effect',
     conflicts: 'tpm-key-password',
     description: 'the TPM key has no password',
   },
@@ -129,7 +125,6 @@ const keyOptions = {
     value: 'SOURCE',
     group: 'Tokens and TPM',
     isNew: true,
-    later: 'refused',
     description: "authorisation of the TPM key's parent: file:PATH, env:NAME, fd:N, stdin or prompt",
   },
 } as const satisfies Record<string, Option>;
@@ -256,13 +251,15 @@ export const commands = {
     options: sessionOptions,
     examples: [
       [
-        'rolesanywhere credential-process --certificate leaf.pem --private-key leaf.key \\\n' +
-          '  --trust-anchor-arn "$TRUST_ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'rolesanywhere credential-process \\\n' +
+          '  --certificate leaf.pem --private-key leaf.key \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
         'a certificate and its key in two files',
       ],
       [
-        'rolesanywhere credential-process --certificate both.pem --session-duration 900 \\\n' +
-          '  --trust-anchor-arn "$TRUST_ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'rolesanywhere credential-process \\\n' +
+          '  --certificate both.pem --session-duration 900 \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
         'both in one file, for a quarter of an hour',
       ],
     ],

@@ -22,10 +22,10 @@ export function nameDefect(
   return refused && `has the name ${describe(refused)}, outside the name constraints above it`;
 }
 
-/** The subject where there is one, its e-mail addresses, and the alternative names. */
+/** The subject, its e-mail addresses, and the alternative names. */
 function allNames({ subject, alternativeNames }: EmulatorCertificate): readonly GeneralName[] {
   return [
-    ...(subject.attributes.length > 0 ? [{ form: 'directory', name: subject } as const] : []),
+    { form: 'directory', name: subject },
     ...subject.attributes
       .filter(([type]) => type === 'E')
       .map(([, text]) => ({ form: 'email', text }) as const),

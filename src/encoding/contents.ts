@@ -4,8 +4,16 @@ import { readPem } from './pem.ts';
 
 /** What DER files of keys and certificates are, told by their first elements. */
 export type DerKind =
-  'certificate' | 'private key' | 'encrypted private key' | 'public key' | 'PKCS#12 file' | 'PKCS#7 file';
+  | 'certificate'
+  | 'private key'
+  | 'encrypted private key'
+  | 'public key'
+  | 'TPM key'
+  | 'PKCS#12 file'
+  | 'PKCS#7 file';
 
+/** What the type of a TPM key begins with (ASN.1 Specification for TPM 2.0 Key Files, section 3.1). */
+const tpmKeyTypes = '2.23.133.10.1.';
 const signedData = '1.2.840.113549.1.7.2';
 
 /** Tells what the first element is by its outermost structure; undefined when it is nothing that we know. */
@@ -18,8 +26,11 @@ export function derKind(bytes: Uint8Array): DerKind | undefined {
         const version = outer.integer();
         return version === 3n ? 'PKCS#12 file' : 'private key';
       }
-      case tags.objectIdentifier:
-        return outer.objectIdentifier() === signedData ? 'PKCS#7 file' : undefined;
+      case tags.objectIdentifier: {
+        const type = outer.objectIdentifier();
+        if (type.startsWith(tpmKeyTypes)) return 'TPM key';
+        return type === signedData ? 'PKCS#7 file' : undefined;
+      }
       case tags.sequence: {
         const inner = outer.sequence();
         if (inner.peek() === contextTag(0) || inner.peek() === tags.integer) return 'certificate';
@@ -31,6 +42,17 @@ export function derKind(bytes: Uint8Array): DerKind | undefined {
   } catch (error) {
     if (!(error instanceof EncodingError)) throw error;
     return undefined;
+  }
+}
+
+/** Whether there is a key in a file that only a TPM can use. */
+export function holdsTpmKey(bytes: Uint8Array): boolean {
+  if (isDer(bytes)) return derKind(bytes) === 'TPM key';
+  try {
+    return readPem(bytes).some(({ label }) => label === 'TSS2 PRIVATE KEY');
+  } catch (error) {
+    if (!(error instanceof EncodingError)) throw error;
+    return false;
   }
 }
 

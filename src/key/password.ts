@@ -9,7 +9,11 @@ import type { Secret } from '../secret.ts';
  * @param what what the password opens, for a prompt: `private key leaf.key`, `token demo`
  * @throws RolesAnywhereError PASSWORD_UNREADABLE
  */
-export type PasswordProvider = (what: string) => Promise<Secret<Uint8Array>>;
+export interface PasswordProvider {
+  (what: string): Promise<Secret<Uint8Array>>;
+  /** It is there just in case, as a person at a terminal is: what can be tried without a password is tried first. */
+  readonly isLastResort?: boolean;
+}
 
 /** What `--key-password-from` and `--tpm-parent-password-from` may say. */
 export type PasswordSource =

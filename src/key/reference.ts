@@ -9,7 +9,12 @@ export type SourceReference =
   | { readonly type: 'descriptor'; readonly descriptor: number };
 
 /** What `--private-key` may name. A new backend is one more member here and one case in `open.ts`. */
-export type KeyReference = SourceReference | { readonly type: 'pkcs11' } | { readonly type: 'tpm' };
+export type KeyReference =
+  | SourceReference
+  /** A PKCS #11 URI (RFC 7512), which may hold a PIN: never to be shown as it stands. */
+  | { readonly type: 'pkcs11'; readonly uri: string }
+  /** A key that is in the TPM already. */
+  | { readonly type: 'tpm'; readonly handle: number };
 
 /**
  * Reads a reference as it stands on the command line: a path, `-`, `env:NAME`, `fd:N`, a `pkcs11:` URI (RFC 7512) or
@@ -39,35 +44,46 @@ export function parseReference(text: string, option: string): KeyReference {
       // Standard input by another name: both options may mean it, and it can be read only once.
       return Number(rest) === 0 ? { type: 'stdin' } : { type: 'descriptor', descriptor: Number(rest) };
     case 'pkcs11':
-      return { type: 'pkcs11' };
+      return { type: 'pkcs11', uri: text };
     case 'handle':
-      return { type: 'tpm' };
+      // With or without 0x, always hexadecimal: as the old helper reads it.
+      if (!/^(0x)?[\da-f]{1,8}$/i.test(rest)) {
+        throw invalid('has no hexadecimal number behind handle:', 'write it as in handle:0x81000001');
+      }
+      return { type: 'tpm', handle: Number.parseInt(rest, 16) };
     default:
       return text === '-' ? { type: 'stdin' } : { type: 'file', path: text };
   }
 }
 
+/** Where a certificate can be: wherever a key can, but not in a TPM. */
+export type CertificateReference = Exclude<KeyReference, { readonly type: 'tpm' }>;
+
 /**
- * `parseReference` for certificates, which can be read wherever they are, but not yet from a token.
+ * `parseReference` for certificates.
  *
- * @throws RolesAnywhereError INVALID_ARGUMENT or KEY_UNSUPPORTED
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function parseCertificateReference(text: string, option: string): CertificateReference {
+  const reference = parseReference(text, option);
+  if (reference.type !== 'tpm') return reference;
+  throw new RolesAnywhereError(
+    'INVALID_ARGUMENT',
+    `${option} names a TPM handle, which holds no certificate`,
+  );
+}
+
+/**
+ * `parseReference` for bundles of certificates, which are files or streams.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export function parseSource(text: string, option: string): SourceReference {
-  const reference = parseReference(text, option);
-  switch (reference.type) {
-    case 'pkcs11':
-      throw new RolesAnywhereError(
-        'KEY_UNSUPPORTED',
-        `${option} names a PKCS#11 token, which is not supported yet`,
-      );
-    case 'tpm':
-      throw new RolesAnywhereError(
-        'INVALID_ARGUMENT',
-        `${option} names a TPM handle, which holds no certificate`,
-      );
-    default:
-      return reference;
-  }
+  const reference = parseCertificateReference(text, option);
+  if (reference.type !== 'pkcs11') return reference;
+  throw new RolesAnywhereError('INVALID_ARGUMENT', `${option} names a PKCS#11 token, and takes a file`, {
+    hint: 'issuers on the token of the certificate are found there',
+  });
 }
 
 /** PEM, or the base64 of DER, where the name of a file is expected. */

@@ -374,6 +374,17 @@ describe('hostile answers', () => {
     });
   });
 
+  test('time runs out while a later attempt waits for its answer: the last problem is told too', async () => {
+    await withAnswers(
+      [error(503, 'ServiceUnavailable', 'come back later'), () => undefined],
+      async (service) => {
+        const problem = await failure(() => open(at(service), { timeoutSeconds: 0.2 }));
+        check(problem, 'SERVICE_TIMEOUT');
+        expect(problem.message).toContain('come back later');
+      },
+    );
+  });
+
   test('a port where nobody listens', async () => {
     const service = await localService([{}]);
     await service[Symbol.asyncDispose]();

@@ -36,7 +36,7 @@ const value = fc.oneof(
     '\n',
   ),
 );
-const flagValue = fc.constantFrom('true', 'false', 't', 'F', '1', '0', 'True', 'yes', '', 'FALSE');
+const flagValue = fc.constantFrom('true', 'false', 't', 'F', '1', '0', 'True', 'FALSE', 'T', 'f', 'yes', '');
 const dashes = fc.constantFrom('--', '--', '--', '-');
 
 /** One option in one of its spellings: one word or two. */
@@ -49,38 +49,44 @@ function spelled(name: string, { kind }: Option): fc.Arbitrary<string[]> {
   return fc.oneof(joined(value), apart);
 }
 
+const wrong = fc.oneof(
+  value.map((text) => [text]),
+  fc.constantFrom(
+    ['--nonsense'],
+    ['--no-debug'],
+    ['--roleArn', 'x'],
+    ['-d'],
+    ['--'],
+    ['---debug'],
+    ['--region'],
+  ),
+);
+
 /** A command line that is mostly in order: its required options, some others, and now and then something wrong. */
 function commandLine(name: CommandName): fc.Arbitrary<string[]> {
   const { options, argument }: Command = commands[name];
   const entries = Object.entries(options);
-  const required = entries
-    .filter(([, option]) => option.required)
-    .map(([name, option]) => spelled(name, option));
-  const some =
-    entries.length === 0 ? [] : [fc.oneof(...entries.map(([name, option]) => spelled(name, option)))];
-  const wrong = fc.oneof(
-    value.map((text) => [text]),
-    fc.constantFrom(
-      ['--nonsense'],
-      ['--no-debug'],
-      ['--roleArn', 'x'],
-      ['-d'],
-      ['--'],
-      ['---debug'],
-      ['--region'],
-    ),
-  );
-  const words: fc.Arbitrary<string[]>[] = [...required];
+  const words = entries.flatMap(([name, option]) => (option.required ? [spelled(name, option)] : []));
   if (argument !== undefined) words.push(fc.constantFrom(...argument.choices.map((choice) => [choice]), []));
-  const extras = fc.array(fc.oneof(...some, { weight: 1, arbitrary: fc.constant([]) }), { maxLength: 6 });
+  // Of few options many times, so that they are repeated and contradict each other.
+  const contradictions = entries.filter(([name, { conflicts }]) =>
+    entries.some(([other, option]) => conflicts === other || option.conflicts === name),
+  );
+  const few = fc.oneof(
+    { weight: 3, arbitrary: fc.subarray(entries, { maxLength: Math.min(3, entries.length) }) },
+    fc.constant(contradictions),
+  );
+  const extras = few.chain((some) =>
+    some.length === 0
+      ? fc.constant<string[][]>([])
+      : fc.array(fc.oneof(...some.map(([name, option]) => spelled(name, option))), { maxLength: 5 }),
+  );
   return fc
     .tuple(fc.tuple(...words), extras, fc.option(wrong, { freq: 4, nil: [] }))
-    .chain(([first, more, last]) =>
-      fc.shuffledSubarray([...first, ...more, last], { minLength: first.length + more.length }),
-    )
-    .chain((parts) =>
-      fc.nat(parts.length).map((at) => [...parts.slice(0, at), [name], ...parts.slice(at)].flat()),
-    );
+    .chain(([first, more, last]) => {
+      const parts = [...first, ...more, last, [name]];
+      return fc.shuffledSubarray(parts, { minLength: parts.length }).map((shuffled) => shuffled.flat());
+    });
 }
 
 it.each(commandNames)('both readers read %s the same', async (name) => {

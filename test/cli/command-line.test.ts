@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { transform } from 'esbuild';
@@ -6,8 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { commandNames, commands, laterCommands } from '../../src/cli/options.ts';
 import type { Command } from '../../src/cli/options.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { run } from '../support/command.ts';
+import { run, runProgram } from '../support/command.ts';
 import { commandFile } from '../support/emulator-process.ts';
+import { requirePart } from '../support/system-parts.ts';
 
 const arns = ['--trust-anchor-arn', 'T', '--profile-arn', 'P', '--role-arn', 'R'];
 
@@ -102,11 +103,28 @@ describe('help', () => {
         expect(stdout?.includes(`--${option} `)).toBe(later === undefined);
       }
       for (const [line] of commands[name].examples) {
-        expect(stdout?.replace(/\s+/g, ' ')).toContain(line.replace(/\s+/g, ' '));
+        expect(stdout).toContain(`\n  ${line.replaceAll('\n', '\n  ')}\n`);
       }
       for (const line of stdout?.split('\n') ?? []) expect(line.length).toBeLessThanOrEqual(80);
     },
   );
+
+  it.each(
+    (['completion', 'version', 'help'] as const).flatMap(
+      (name): Command['examples'] => commands[name].examples,
+    ),
+  )('gives an example that works: %s', async (line) => {
+    const home = await mkdtemp(path.join(tmpdir(), 'rolesanywhere-home-'));
+    await mkdir(path.join(home, '.config', 'fish', 'completions'), { recursive: true });
+    try {
+      const script = `set -eo pipefail; rolesanywhere() { "$NODE" "$COMMAND" "$@"; }\n${line}`;
+      const env = { HOME: home, NODE: process.execPath, COMMAND: commandFile };
+      const outcome = await runProgram(requirePart('bash'), ['--norc', '-c', script], { env });
+      expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    } finally {
+      await rm(home, { recursive: true });
+    }
+  });
 
   it('is in English whatever the locale', async () => {
     const { stdout } = await run(['emulator', '--help'], { env: { LC_ALL: 'de_DE.UTF-8', LANGUAGE: 'de' } });
@@ -172,8 +190,8 @@ describe('what is refused', () => {
     expect((await refusal(name, ...more, ...rest)).error).toContain(stray);
   });
 
-  it('a stray word that is an option without its dashes, and suggests them', async () => {
-    expect((await refusal('credential-process', ...arns, 'region', 'x')).hint).toContain('--region?');
+  it.each(['region', '—region', '–-region=x'])('the word %s, and suggests --region', async (word) => {
+    expect((await refusal('credential-process', ...arns, word, 'x')).hint).toContain('--region?');
   });
 
   it.each([

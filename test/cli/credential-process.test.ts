@@ -117,7 +117,7 @@ describe('a session', () => {
 describe('the examples of its help', () => {
   it.each(commands['credential-process'].examples.map(([line]) => line))('%s', async (line) => {
     const env = {
-      TRUST_ANCHOR: emulator.trustAnchorArn,
+      ANCHOR: emulator.trustAnchorArn,
       PROFILE: emulator.profileArn,
       ROLE: emulator.roleArn,
       AWS_ENDPOINT_URL_ROLESANYWHERE: emulator.endpoint,

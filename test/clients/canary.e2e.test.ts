@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run } from '../support/command.ts';
 import type { RunOptions } from '../support/command.ts';
-import { makePki } from '../support/openssl-pki.ts';
-import type { Pki } from '../support/openssl-pki.ts';
+import { writePki } from '../support/pki-files.ts';
+import type { PkiFiles } from '../support/pki-files.ts';
 
 // Secrets that no run may show, in whatever state it ends: planted in the key, the proxy's URL and the service's
 // answers, and the signature that each request carries.
@@ -58,7 +58,7 @@ const listen = async (server: Server): Promise<number> => {
 
 describe('no output ever shows a secret', () => {
   let directory: string;
-  let pki: Pki;
+  let pki: PkiFiles;
   let service: number;
   let proxy: number;
   let keyText: string;
@@ -83,7 +83,7 @@ describe('no output ever shows a secret', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'canary '));
-    pki = await makePki(directory);
+    pki = await writePki(directory);
     [service, proxy] = await Promise.all([listen(serviceServer), listen(proxyServer)]);
     keyText = await readFile(pki.rsa.key, 'utf8');
     const { d = '', p = '' } = createPrivateKey(keyText).export({ format: 'jwk' });

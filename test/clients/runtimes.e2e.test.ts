@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { commandFile, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
-import { makePki } from '../support/openssl-pki.ts';
-import type { Pki } from '../support/openssl-pki.ts';
+import { writePki } from '../support/pki-files.ts';
+import type { PkiFiles } from '../support/pki-files.ts';
 import { runtimes } from '../support/runtimes/runtimes.mjs';
 import packageJson from '../../package.json' with { type: 'json' };
 
@@ -24,13 +24,13 @@ const sessionJson = {
 
 describe.each(runtimes())('the built command on Node.js $name', ({ name, path }) => {
   let directory: string;
-  let pki: Pki;
+  let pki: PkiFiles;
   let emulator: EmulatorProcess;
   const env = { PATH: process.env['PATH'] };
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'runtimes '));
-    pki = await makePki(directory);
+    pki = await writePki(directory);
     const tls = ['--tls-certificate', pki.server.certificate, '--tls-key', pki.server.key];
     emulator = await startEmulatorProcess(['--trust-anchor', pki.ca, ...tls], path);
   });

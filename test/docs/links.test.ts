@@ -5,7 +5,9 @@ import { expect, it } from 'vitest';
 
 const pages = [
   ...(await readdir('.')).filter((name) => name.endsWith('.md')),
-  ...(await readdir('docs')).map((name) => join('docs', name)),
+  ...(await readdir('docs', { recursive: true }))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
 ];
 
 /** As GitHub makes them of headings. */

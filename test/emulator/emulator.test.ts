@@ -237,6 +237,15 @@ describe('the throw-away authority', () => {
     expect(await refusal({ pkiDirectory: directory, now })).toMatchObject({ code: 'FILE_UNWRITABLE' });
   });
 
+  test('leaves a key alone that is not the one it made', async () => {
+    await startAndStop({ pkiDirectory: pki(), now });
+    await writeFile(
+      join(pki(), 'leaf.key'),
+      issue().keys.privateKey.export({ format: 'pem', type: 'pkcs8' }),
+    );
+    expect(await refusal({ pkiDirectory: pki(), now })).toMatchObject({ code: 'FILE_UNWRITABLE' });
+  });
+
   test('does not write through a link', async () => {
     await symlink(join(directory, 'elsewhere'), join(directory, 'leaf.key'));
     expect(await refusal({ pkiDirectory: directory })).toMatchObject({ code: 'FILE_UNWRITABLE' });

@@ -217,17 +217,31 @@ describe('name constraints', () => {
     }
   });
 
-  test.each(['3004a0023000', '3009a00730058201618001', '3080', '30', '', '30003000'])(
-    'that are malformed (%s) are refused',
-    async (hex) => {
-      const extensions = [
-        basicConstraints(true),
-        keyUsage('keyCertSign'),
-        extension('2.5.29.30', Buffer.from(hex, 'hex'), true),
-      ];
-      const authority = issueAuthority('Malformed', { by: root, extensions });
-      const { status } = await service.createSession({ leaf: issue({ by: authority }), chain: [authority] });
-      expect(status).toBe(403);
-    },
-  );
+  const long = 'a0 7e 30 7c 82 7a'.replaceAll(' ', '') + '61'.repeat(122);
+  test.each([
+    ['an empty subtree', '3004a0023000', 'minimum'],
+    ['a minimum', '300aa0083006820161800101', 'minimum'],
+    ['no end', `3080${long}`, 'cut off'],
+    ['less than their length', '3009a0053003820161', 'cut off'],
+    ['a tag alone', '30', 'range'],
+    ['nothing', '', 'not one'],
+    ['two elements', '30003000', 'not one'],
+  ])('with %s are refused', async (_, hex, why) => {
+    const extensions = [
+      basicConstraints(true),
+      keyUsage('keyCertSign'),
+      extension('2.5.29.30', Buffer.from(hex, 'hex'), true),
+    ];
+    const authority = issueAuthority('Malformed', { by: root, extensions });
+    const answer = await service.createSession({ leaf: issue({ by: authority }), chain: [authority] });
+    expect([answer.status, answer.why]).toEqual([403, expect.stringContaining(why)]);
+  });
+
+  test('of some length are read', async () => {
+    const authority = limited([
+      ['dns', 'a'.repeat(122)],
+      ['dns', 'example'],
+    ]);
+    expect(await isTrusted(leafWith(authority, [['dns', 'a.example']]), authority)).toBe(true);
+  });
 });

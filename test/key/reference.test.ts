@@ -16,9 +16,10 @@ describe('parseReference', () => {
     ['fd:3', { type: 'descriptor', descriptor: 3 }],
     ['env:NAME', { type: 'environment', name: 'NAME' }],
     ['env:a:b', { type: 'environment', name: 'a:b' }],
-    ['pkcs11:token=x?pin-value=1234', { type: 'pkcs11' }],
-    ['handle:0x81000001', { type: 'tpm' }],
-    ['handle:81000001', { type: 'tpm' }],
+    ['pkcs11:token=x?pin-value=1234', { type: 'pkcs11', uri: 'pkcs11:token=x?pin-value=1234' }],
+    ['handle:0x81000001', { type: 'tpm', handle: 0x81000001 }],
+    ['handle:81000001', { type: 'tpm', handle: 0x81000001 }],
+    ['handle:0X8100ABcd', { type: 'tpm', handle: 0x8100abcd }],
   ])('%s', (text, reference) => {
     expect(parseReference(text, '--private-key')).toEqual(reference);
   });
@@ -54,12 +55,12 @@ describe('parseReference', () => {
 describe('parseSource', () => {
   it('refuses tokens and TPM handles by name, without the PIN', async () => {
     const token = await expectCode(
-      () => parseSource('pkcs11:pin-value=1234', '--certificate'),
-      'KEY_UNSUPPORTED',
+      () => parseSource('pkcs11:pin-value=1234', '--intermediates'),
+      'INVALID_ARGUMENT',
     );
     expect(token.message).toContain('PKCS#11');
     expect(token.message).not.toContain('1234');
-    await expectCode(() => parseSource('handle:0x81000001', '--certificate'), 'INVALID_ARGUMENT');
+    await expectCode(() => parseSource('handle:0x81000001', '--intermediates'), 'INVALID_ARGUMENT');
     expect(parseSource('x.pem', '--certificate')).toEqual({ type: 'file', path: 'x.pem' });
   });
 });

@@ -11,6 +11,8 @@ interface Part {
   readonly evidence?: string;
 }
 
+const debianTriplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+
 /** What the end-to-end tests need beside Node.js: real clients, an independent cryptography, shells. */
 const parts = {
   openssl: { package: 'openssl', path: '/usr/bin/openssl' },
@@ -23,7 +25,27 @@ const parts = {
   bash: { package: 'bash', path: '/bin/bash' },
   zsh: { package: 'zsh', path: '/usr/bin/zsh' },
   fish: { package: 'fish', path: '/usr/bin/fish' },
+  softhsm: { package: 'softhsm2', path: '/usr/bin/softhsm2-util' },
+  opensc: { package: 'opensc', path: '/usr/bin/pkcs11-tool' },
+  p11Kit: { package: 'p11-kit-modules', path: `/usr/lib/${debianTriplet}/p11-kit-proxy.so` },
+  p11KitHeaders: { package: 'libp11-kit-dev', path: '/usr/include/p11-kit-1/p11-kit/pkcs11.h' },
+  gcc: { package: 'gcc', path: '/usr/bin/gcc' },
+  cHeaders: { package: 'libc6-dev', path: '/usr/include/stdio.h' },
+  pkcs11Spy: { package: 'opensc-pkcs11', path: `/usr/lib/${debianTriplet}/pkcs11/pkcs11-spy.so` },
   strace: { package: 'strace', path: '/usr/bin/strace' },
+  python3: { package: 'python3', path: '/usr/bin/python3' },
+  swtpm: { package: 'swtpm', path: '/usr/bin/swtpm' },
+  tpm2Tools: { package: 'tpm2-tools', path: '/usr/bin/tpm2_getcap' },
+  tpm2Openssl: {
+    package: 'tpm2-openssl',
+    path: '/usr/bin/openssl',
+    evidence: '/usr/share/doc/tpm2-openssl/copyright',
+  },
+  tpm2Tcti: {
+    package: 'libtss2-tcti-swtpm0',
+    path: '/usr/bin/tpm2_getcap',
+    evidence: '/usr/share/doc/libtss2-tcti-swtpm0/copyright',
+  },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;

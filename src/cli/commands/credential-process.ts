@@ -11,7 +11,8 @@ import { nameValues, wholeNumber } from '../values.ts';
 export async function run({ values }: Reading<'credential-process'>): Promise<void> {
   const reporter = stderrReporter(values.debug);
   const properties = values['instance-property'];
-  const options = identityOptions(values, reporter);
+  const timeoutSeconds = wholeNumber('timeout', values.timeout, 1);
+  const options = given({ ...identityOptions(values, reporter), timeoutSeconds });
   // First of all: a mistake on the command line shall show before any file is read or password asked for.
   const session = prepareSession(
     given({
@@ -29,7 +30,7 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
     proxy: values['no-proxy'] ? ('none' as const) : values['with-proxy'] ? ('required' as const) : undefined,
     caBundle: values['ca-bundle'],
     verifyTls: !values['no-verify-ssl'],
-    timeoutSeconds: wholeNumber('timeout', values.timeout, 1),
+    timeoutSeconds,
     reporter,
   });
 

@@ -17,7 +17,7 @@ export function rsaKey(modulusLength = 2048): KeyPair {
 
 const concat = (parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts);
 
-export function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const body = concat(parts);
   const length =
     body.length < 128
@@ -31,20 +31,20 @@ export function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   return concat([Buffer.of(tag), length, body]);
 }
 
-export const sequence = (...parts: readonly Uint8Array[]): Buffer => tlv(0x30, ...parts);
+const sequence = (...parts: readonly Uint8Array[]): Buffer => tlv(0x30, ...parts);
 const set = (...parts: readonly Uint8Array[]): Buffer => tlv(0x31, ...parts);
 export const octets = (...parts: readonly Uint8Array[]): Buffer => tlv(0x04, ...parts);
 const explicit = (number: number, ...parts: readonly Uint8Array[]): Buffer => tlv(0xa0 + number, ...parts);
 const bits = (bytes: Uint8Array, unused = 0): Buffer => tlv(0x03, Buffer.of(unused), bytes);
 const text = (value: string): Buffer => tlv(0x0c, Buffer.from(value));
 
-export function integer(value: bigint): Buffer {
+function integer(value: bigint): Buffer {
   const hex = value.toString(16);
   const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
   return tlv(0x02, (bytes[0] ?? 0) < 0x80 ? bytes : concat([Buffer.of(0), bytes]));
 }
 
-export function oid(dotted: string): Buffer {
+function oid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   const base128 = (value: number): number[] =>
     value < 128 ? [value] : [...base128(Math.floor(value / 128)).map((byte) => byte | 0x80), value % 128];
@@ -54,7 +54,7 @@ export function oid(dotted: string): Buffer {
 const attributes = { CN: '2.5.4.3', C: '2.5.4.6', O: '2.5.4.10', OU: '2.5.4.11', E: '1.2.840.113549.1.9.1' };
 export type Subject = readonly (readonly [keyof typeof attributes, string])[];
 
-export function name(subject: Subject): Buffer {
+function name(subject: Subject): Buffer {
   return sequence(...subject.map(([type, value]) => set(sequence(oid(attributes[type]), text(value)))));
 }
 
