@@ -36,7 +36,7 @@ export function resolveEndpoint({ service, region, endpoint }: EndpointRequest):
     }
     return parseEndpoint(...configured);
   }
-  return new URL(`https://${hostOf(service, region, partition, fips, dualStack)}/`);
+  return new URL(`https://${serviceHost(service, region, partition, fips, dualStack)}/`);
 }
 
 /** The URL of one operation: the endpoint's path is kept in front of the operation's. */
@@ -62,7 +62,13 @@ export function checkRegion(region: string): string {
   return partition;
 }
 
-function hostOf(service: Service, region: string, name: string, fips: boolean, dualStack: boolean): string {
+function serviceHost(
+  service: Service,
+  region: string,
+  name: string,
+  fips: boolean,
+  dualStack: boolean,
+): string {
   const partition = partitions[name];
   if (partition === undefined) throw new RolesAnywhereError('INTERNAL', `no such partition: ${name}`);
   // In GovCloud the plain hosts of STS and Redshift are the FIPS ones (the SDKs' endpoint rules); dual-stack is not.

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { RolesAnywhereError } from '../errors.ts';
 import { env } from '../runtime/env.ts';
+import { reasonOf } from '../runtime/errno.ts';
 
 /** OpenSSL's verification results that mean: the chain may be fine, but its authority is not among those we know. */
 const unknownAuthority = new Set([
@@ -39,7 +40,7 @@ export function configuredAuthorities(caBundle: string | undefined): readonly st
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new RolesAnywhereError('FILE_UNREADABLE', `cannot read the CA bundle ${path}: ${reason(cause)}`, {
+    throw new RolesAnywhereError('FILE_UNREADABLE', `cannot read the CA bundle ${path}: ${reasonOf(cause)}`, {
       hint,
       cause,
     });
@@ -67,12 +68,4 @@ export function authoritiesWithSystem(): readonly string[] | undefined {
     }
   }
   return undefined;
-}
-
-function reason(cause: unknown): string {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'no such file';
-  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
-  if (code === 'EISDIR') return 'it is a directory';
-  return code ?? 'unknown error';
 }

@@ -5,7 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { RolesAnywhereError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { isRuntimesOwn } from '../runtime/descriptor.ts';
 import { env } from '../runtime/env.ts';
+import { errnoOf, reasonOf } from '../runtime/errno.ts';
 import type { PasswordProvider } from './password.ts';
 import type { Pkcs12File } from './pkcs12/file.ts';
 import type { SourceReference } from './reference.ts';
@@ -91,14 +93,18 @@ export async function readBytes(
   what: string,
   code: ErrorCode,
 ): Promise<Pick<Source, 'bytes' | 'exposed'>> {
+  const failed = (reason: string, hint: string | undefined, cause?: unknown): RolesAnywhereError =>
+    new RolesAnywhereError(code, `cannot read ${what} ${nameOf(reference)}: ${reason}`, {
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  if (reference.type === 'environment' && env(reference.name) === undefined) {
+    throw failed('it is not set, or empty', 'export the variable to this process');
+  }
   try {
     return await readReference(reference);
   } catch (error) {
-    const [reason, hint] = explain(error);
-    throw new RolesAnywhereError(code, `cannot read ${what} ${nameOf(reference)}: ${reason}`, {
-      cause: error,
-      ...(hint === undefined ? {} : { hint }),
-    });
+    throw failed(reasonOf(error), hints[errnoOf(error) ?? ''], error);
   }
 }
 
@@ -122,12 +128,10 @@ async function readReference(reference: SourceReference): Promise<Pick<Source, '
     case 'stdin':
       return { bytes: await readDescriptor(0), exposed: false };
     case 'descriptor':
+      if (isRuntimesOwn(reference.descriptor)) throw Object.assign(new Error('not open'), { code: 'EBADF' });
       return { bytes: await readDescriptor(reference.descriptor), exposed: false };
-    case 'environment': {
-      const text = env(reference.name);
-      if (text === undefined) throw Object.assign(new Error('unset'), { code: 'UNSET' });
-      return { bytes: Buffer.from(text), exposed: false };
-    }
+    case 'environment':
+      return { bytes: Buffer.from(env(reference.name) ?? ''), exposed: false };
   }
 }
 
@@ -164,7 +168,7 @@ function readDescriptor(descriptor: number): Promise<Uint8Array> {
       try {
         return (await readOnce(descriptor, buffer, 0, buffer.length, null)).bytesRead;
       } catch (error) {
-        const code = codeOf(error);
+        const code = errnoOf(error);
         if (code === 'EOF') return 0; // How Windows reports that the other end is closed.
         // Whoever shares the pipe may have made it non-blocking.
         if (code !== 'EAGAIN' || Date.now() > giveUp) throw error;
@@ -185,24 +189,9 @@ async function readAll(readInto: (buffer: Buffer) => number | Promise<number>): 
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-const explanations: Readonly<Record<string, readonly [reason: string, hint?: string]>> = {
-  ENOENT: ['no such file'],
-  ENOTDIR: ['no such file'],
-  EACCES: ['permission denied', 'let the user that runs this read it'],
-  EPERM: ['permission denied'],
-  EISDIR: ['it is a directory', 'name the file in it'],
-  ELOOP: ['its symbolic links go in a circle'],
-  ENAMETOOLONG: ['the name is too long'],
-  EBADF: ['it is not open for reading', 'open it in the command, as in: rolesanywhere … 3< key.pem'],
-  EAGAIN: ['it stays silent'],
-  UNSET: ['it is not set, or empty', 'export the variable to this process'],
+/** The cure, where there is one. */
+const hints: Readonly<Record<string, string>> = {
+  EACCES: 'let the user that runs this read it',
+  EISDIR: 'name the file in it',
+  EBADF: 'open it in the command, as in: rolesanywhere … 3< key.pem',
 };
-
-function explain(error: unknown): readonly [reason: string, hint?: string] {
-  const code = codeOf(error);
-  return explanations[code] ?? [code === '' ? 'it cannot be read' : `it cannot be read (${code})`];
-}

@@ -238,6 +238,25 @@ describe('files', () => {
     },
   );
 
+  // The runtime opens a score of descriptors for itself before anything of ours runs; some can be read, without end.
+  it("each of the runtime's own descriptors: exit code 3, at once", async () => {
+    const numbers = Array.from({ length: 24 }, (_, index) => index + 3);
+    await Promise.all(
+      [0, 1, 2].map(async (lane) => {
+        for (const number of numbers.filter((each) => each % 3 === lane)) {
+          const words = [...pair('good'), '--private-key', `fd:${number}`];
+          const { code } = await refusedHere(words, { timeout: 10_000 });
+          expect(code, `fd:${number}`).toBe(3);
+        }
+      }),
+    );
+  });
+
+  it('a descriptor that was forgotten: how to open one', async () => {
+    const { stderr } = await refusedHere([...pair('good'), '--private-key', 'fd:3']);
+    expect(stderr).toMatch(/not open.*\n.*3</);
+  });
+
   it('a CA bundle that is missing or holds no certificate: exit code 6', async () => {
     await writeFile(file('empty'), '');
     for (const name of ['missing', 'empty']) {

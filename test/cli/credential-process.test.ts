@@ -92,6 +92,16 @@ describe('a session', () => {
     }
   });
 
+  it('takes the pipe that a shell puts in place of a file', async () => {
+    const script = 'both=$1; shift; "$@" --certificate fd:3 3< <(sleep 0.1; cat "$both")';
+    const words = ['credential-process', '--endpoint', emulator.endpoint, ...arns()];
+    credentials(
+      await runProgram(requirePart('bash'), [
+        ...['--norc', '-c', script, 'bash', file('both.pem'), process.execPath, commandFile, ...words],
+      ]),
+    );
+  });
+
   it('needs no HOME, and no profile that AWS_PROFILE names', async () => {
     credentials(await session(pair(), { env: { AWS_PROFILE: 'does-not-exist' } }));
     credentials(

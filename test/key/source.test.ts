@@ -112,7 +112,7 @@ describe('what cannot be read', () => {
       'circle',
     ],
     ['a name that is too long', () => join(directory, 'x'.repeat(300)), 'too long'],
-    ['a NUL in the name', () => `${directory}\0`, 'cannot be read'],
+    ['a NUL in the name', () => `${directory}\0`, 'ERR_INVALID_ARG_VALUE'],
     ['a descriptor that is not open', () => 'fd:999', 'not open'],
     ['a variable that is not set', () => 'env:TEST_MISSING', 'not set'],
   ])('%s', async (_, make, word) => {

@@ -141,9 +141,10 @@ function readAttributes(
     const name = pair.slice(0, equals);
     if (!/^[\w-]+$/.test(name))
       throw invalid('an attribute name has other characters than letters, digits, - and _');
-    // What is not known is not named either: behind a lost `pin-value=` it would be the PIN.
-    if (!known.includes(name)) continue;
-    const value = percentDecode(name, pair.slice(equals + 1));
+    const isKnown = known.includes(name);
+    // What is not known is not named either: it may be a PIN that lost its `pin-value=`.
+    const value = percentDecode(isKnown ? name : 'an attribute', pair.slice(equals + 1));
+    if (!isKnown) continue;
     if (attributes.has(name)) throw invalid(`it has ${name} twice`); // RFC 7512, sections 2.3 and 2.4
     attributes.set(name, value);
   }
