@@ -4,7 +4,7 @@
 //
 //   dist/rolesanywhere.cjs   what every run needs, `version` included
 //   dist/NAME.cjs            what main.ts imports only where it is called for, one file each
-//   dist/pkcs11.cjs          keys on tokens, which starts
+//   dist/pkcs11.cjs …        a key backend or another large part that few runs need
 //   dist/pkcs11-host.cjs     the process that loads PKCS#11 modules, with its addon in dist/native (pkcs11-host.mjs)
 //   dist/vendor/NAME.cjs     a dependency: third-party code alone, so that our one error class exists exactly once
 import { execFile } from 'node:child_process';
@@ -54,8 +54,17 @@ const shared = [
   'src/cli/output.ts',
 ];
 
-/** What a command imports only where it is called for, and is large enough for a file of its own. */
-const backends = { 'src/key/pkcs11/open.ts': 'pkcs11' };
+/**
+ * What a command imports only where it is called for, and is large enough for a file of its own. What two files need
+ * stands in both: only RolesAnywhereError, which is shared, may be thrown from one to the other.
+ */
+const backends = {
+  'src/certificate/selector.ts': 'selector',
+  'src/key/file/encrypted.ts': 'encrypted',
+  'src/key/pkcs11/open.ts': 'pkcs11',
+  'src/key/pkcs12/open.ts': 'pkcs12',
+  'src/key/tpm/open.ts': 'tpm',
+};
 
 /** Sends the imports that leave a file to where they lead: `redirect` says, by the module's path, for our own. */
 function imports(redirect) {

@@ -48,7 +48,7 @@ export class Sources implements Disposable {
 
   /** Opens a PKCS#12 file once: its key and its certificates have one password. Throws what `openPkcs12File` throws. */
   async openPkcs12(source: Source, keyPassword: PasswordProvider | undefined): Promise<Pkcs12File> {
-    const { openPkcs12File } = await import('./pkcs12/file.ts');
+    const { openPkcs12File } = await import('./pkcs12/open.ts');
     const file = this.#pkcs12.get(source) ?? (await openPkcs12File(source, keyPassword));
     this.#pkcs12.set(source, file);
     return file;
