@@ -1,6 +1,6 @@
 import { RolesAnywhereError } from '../errors.ts';
 import { TransportError } from '../runtime/transport.ts';
-import { hostOf } from './proxy.ts';
+import { hostOf, proxyVariable } from './proxy.ts';
 import { isUnknownAuthority } from './trust.ts';
 
 /** A failed exchange in our words, and whether to try again. */
@@ -15,6 +15,7 @@ export interface Failure {
 export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined): Failure {
   const code = errorCode(cause);
   const host = url.host;
+  const variable = proxyVariable(url);
   const way = proxy === undefined ? host : `${host} through the proxy ${proxy.host}`;
   // With an https proxy there are two certificates, and the error does not tell whose it was.
   const peer = proxy?.protocol === 'https:' ? `${host} or the proxy ${proxy.host}` : host;
@@ -58,12 +59,10 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
       return make(
         'SERVICE_TIMEOUT',
         `no connection to ${way} in time`,
-        'check the network, firewalls and whether a proxy is needed (HTTPS_PROXY)',
+        `check the network, firewalls and whether a proxy is needed (${variable})`,
         true,
       );
     case 'ANSWER_TIMEOUT':
-    case 'UND_ERR_HEADERS_TIMEOUT':
-    case 'UND_ERR_BODY_TIMEOUT':
       return make('SERVICE_TIMEOUT', `${host} took the request but did not answer in time`, undefined, true);
     case 'ANSWER_TOO_LARGE':
       return make(
@@ -86,7 +85,7 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
         : make(
             'PROXY_FAILED',
             `nothing listens at the proxy ${proxy.host}`,
-            'check HTTPS_PROXY or go direct with --no-proxy',
+            `check ${variable} or go direct with --no-proxy`,
             true,
           );
     case 'ENOTFOUND':
@@ -111,7 +110,7 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
       return make(
         proxy === undefined ? 'SERVICE_UNREACHABLE' : 'PROXY_FAILED',
         `the connection to ${way} failed (${code})`,
-        'check the network, firewalls and whether a proxy is needed (HTTPS_PROXY)',
+        `check the network, firewalls and whether a proxy is needed (${variable})`,
         true,
       );
     default:
@@ -127,7 +126,7 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
     );
   }
   if (code?.startsWith('HPE_') === true || code?.startsWith('UND_ERR_') === true) {
-    return make('SERVICE_FAILED', `${host} did not answer in HTTP (${code})`, notTheService);
+    return make('SERVICE_FAILED', `${way} did not answer in HTTP (${code})`, notTheService);
   }
   return make('SERVICE_UNREACHABLE', `no exchange with ${way}${code === undefined ? '' : ` (${code})`}`);
 }
@@ -141,7 +140,8 @@ const notTheService = 'this may not be the AWS service: check --endpoint, proxie
 /** The code of an error or of the one that it wraps. */
 function errorCode(cause: unknown): string | undefined {
   for (let error = cause, depth = 0; error instanceof Error && depth < 3; error = error.cause, depth += 1) {
-    const { code } = error as NodeJS.ErrnoException;
+    // undici's parser has no code of its own for most of what it finds.
+    const code = error.name === 'HTTPParserError' ? 'HPE_INVALID' : (error as NodeJS.ErrnoException).code;
     if (code?.startsWith('UND_ERR_') === true && error.cause instanceof Error) continue;
     if (typeof code === 'string') return code;
   }

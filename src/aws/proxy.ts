@@ -16,17 +16,26 @@ export type ProxyMode = 'environment' | 'required' | 'none';
  */
 export function proxyFor(url: URL, mode: ProxyMode): URL | undefined {
   if (mode === 'none') return undefined;
-  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  const value = proxyVariable(name);
+  const name = proxyVariable(url);
+  const value = env(name);
   if (value === undefined) {
     if (mode === 'environment') return undefined;
+    const inCgi = name === 'http_proxy' ? '; HTTP_PROXY does not count where REQUEST_METHOD is set' : '';
     throw new RolesAnywhereError('INVALID_ARGUMENT', `--with-proxy needs a proxy, but ${name} is not set`, {
-      hint: `set ${name}=http://host:port`,
+      hint: `set ${name}=http://host:port${inCgi}`,
     });
   }
   if (mode === 'environment' && isLoopback(hostOf(url))) return undefined;
   if (bypasses(url, env('NO_PROXY') ?? env('no_proxy') ?? '')) return undefined;
   return parseProxy(name, value);
+}
+
+/** The variable that names the proxy for a URL; where none is set, the one to set. */
+export function proxyVariable({ protocol }: URL): string {
+  const names = protocol === 'https:' ? ['HTTPS_PROXY', 'https_proxy'] : ['HTTP_PROXY', 'http_proxy'];
+  // A web server hands a request's `Proxy` header to a CGI program as HTTP_PROXY (httpoxy, CVE-2016-5385).
+  if (protocol === 'http:' && env('REQUEST_METHOD') !== undefined) names.shift();
+  return names.find((name) => env(name) !== undefined) ?? names[0] ?? '';
 }
 
 /** Whether a host, as in a URL but without brackets, is this machine. */
@@ -37,12 +46,6 @@ export function isLoopback(host: string): boolean {
 /** The host without the brackets of an IPv6 address. */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/gu, '');
-}
-
-function proxyVariable(name: 'HTTPS_PROXY' | 'HTTP_PROXY'): string | undefined {
-  // A web server hands a request's `Proxy` header to a CGI program as HTTP_PROXY (httpoxy, CVE-2016-5385).
-  const upper = name === 'HTTP_PROXY' && env('REQUEST_METHOD') !== undefined ? undefined : env(name);
-  return upper ?? env(name.toLowerCase());
 }
 
 function parseProxy(name: string, value: string): URL {

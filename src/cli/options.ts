@@ -362,6 +362,13 @@ export const commands = {
         isNew: true,
         description: 'PEM authority to trust; may be repeated; without one it makes a throw-away authority',
       },
+      crl: {
+        kind: 'list',
+        value: 'FILE',
+        group: 'Service',
+        isNew: true,
+        description: 'PEM or DER certificate revocation list of an authority; may be repeated',
+      },
       pki: {
         kind: 'text',
         value: 'DIRECTORY',

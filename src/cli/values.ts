@@ -1,21 +1,34 @@
 import { RolesAnywhereError } from '../errors.ts';
 
+/** Go's integer literals, as strconv.ParseInt takes them in base 0: the old helper reads its numbers by it. */
+const integer =
+  /^([+-]?)(?:0[xX]((?:_?[\da-fA-F])+)|0[bB]((?:_?[01])+)|0[oO]?((?:_?[0-7])+)|(0|[1-9](?:_?\d)*))$/;
+
 /**
- * A number as the command line gives it. Decimal alone: the old helper also takes `0x384`, `1_000` and reads `0900` as
- * octal, which nobody means.
+ * A whole number as the command line gives it: in decimal, hexadecimal (`0x384`), binary (`0b11`) or octal (`0o17`,
+ * `017`), with underscores between digits.
  *
  * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export function wholeNumber(option: string, text: string, least = 0, most = 999_999_999): number {
-  const number = /^\+?(?:0|[1-9]\d{0,8})$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= least && number <= most) return number;
+  const number = readInteger(text);
+  if (number !== undefined && number >= least && number <= most) return number;
   throw new RolesAnywhereError(
     'INVALID_ARGUMENT',
-    `--${option} takes a whole number, not ${text || 'nothing'}`,
-    {
-      hint: `write it in digits alone, from ${least} to ${most}`,
-    },
+    number === undefined
+      ? `--${option} takes a whole number, not ${text || 'nothing'}`
+      : `--${option} ${text} is out of range`,
+    { hint: `write a whole number from ${least} to ${most}` },
   );
+}
+
+function readInteger(text: string): number | undefined {
+  const [, sign, hexadecimal, binary, octal, decimal] = integer.exec(text) ?? [];
+  const digits = hexadecimal ?? binary ?? octal ?? decimal;
+  if (digits === undefined) return undefined;
+  const base = hexadecimal !== undefined ? 16 : binary !== undefined ? 2 : octal !== undefined ? 8 : 10;
+  const size = Number.parseInt(digits.replaceAll('_', ''), base);
+  return sign === '-' && size !== 0 ? -size : size;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EmulatorCertificate } from './certificate.ts';
+import type { RevocationList } from './revocation.ts';
 
 export const region = 'us-east-1';
 export const accountId = '123456789012';
@@ -7,6 +8,7 @@ export interface TrustAnchor {
   readonly arn: string;
   readonly enabled: boolean;
   readonly certificates: readonly EmulatorCertificate[];
+  readonly revocationLists: readonly RevocationList[];
 }
 
 export interface Profile {
@@ -42,7 +44,10 @@ export const roleArn = `arn:aws:iam::${accountId}:role/emulator`;
  * trust anchor (…0011) and profile (…0012), a profile that takes no role session name (…0022), and the role
  * `outside` that is in no profile.
  */
-export function makeAccount(certificates: readonly EmulatorCertificate[]): Account {
+export function makeAccount(
+  certificates: readonly EmulatorCertificate[],
+  revocationLists: readonly RevocationList[],
+): Account {
   const profile: Profile = {
     arn: profileArn,
     enabled: true,
@@ -52,8 +57,8 @@ export function makeAccount(certificates: readonly EmulatorCertificate[]): Accou
   };
   return {
     trustAnchors: [
-      { arn: trustAnchorArn, enabled: true, certificates },
-      { arn: trustAnchorArn.replace(/01$/, '11'), enabled: false, certificates },
+      { arn: trustAnchorArn, enabled: true, certificates, revocationLists },
+      { arn: trustAnchorArn.replace(/01$/, '11'), enabled: false, certificates, revocationLists },
     ],
     profiles: [
       profile,

@@ -3,8 +3,10 @@ import { createPublicKey, KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RolesAnywhereError } from '../errors.ts';
+import { errnoOf } from '../runtime/errno.ts';
 import type { EmulatorCertificate } from './certificate.ts';
 import { readPemCertificates } from './certificate.ts';
+import { unreadable, unwritable } from './files.ts';
 import type { X509 } from './x509.ts';
 
 /** A throw-away authority with one leaf, all PEM; the authority's key is gone. */
@@ -109,8 +111,10 @@ async function makeDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { mode: 0o700 });
   } catch (error) {
-    if (errorCode(error) !== 'EEXIST') {
-      throw unwritable(directory, error);
+    const code = errnoOf(error);
+    if (code !== 'EEXIST') {
+      const hint = code === 'ENOENT' ? 'make the directory that it is to be in first' : undefined;
+      throw unwritable(directory, error, hint);
     }
   }
 }
@@ -119,12 +123,10 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'latin1');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') {
+    if (errnoOf(error) === 'ENOENT') {
       return undefined;
     }
-    throw new RolesAnywhereError('FILE_UNREADABLE', `cannot read ${path}: ${errorCode(error)}`, {
-      cause: error,
-    });
+    throw unreadable(path, error);
   }
 }
 
@@ -161,14 +163,4 @@ function randomSerial(): string {
   const bytes = randomBytes(20);
   bytes.writeUInt8((bytes.readUInt8(0) & 0x3f) | 0x40, 0);
   return bytes.toString('hex');
-}
-
-function unwritable(path: string, error: unknown): RolesAnywhereError {
-  return new RolesAnywhereError('FILE_UNWRITABLE', `cannot write ${path}: ${errorCode(error)}`, {
-    cause: error,
-  });
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

@@ -1,5 +1,7 @@
 import type { EmulatorCertificate } from './certificate.ts';
 import { nameDefect } from './name-constraints.ts';
+import { revocationDefect } from './revocation.ts';
+import type { RevocationList } from './revocation.ts';
 import type { ServiceError } from './service-error.ts';
 import { accessDenied } from './service-error.ts';
 
@@ -53,14 +55,15 @@ function leafDefect(leaf: EmulatorCertificate): string | undefined {
   return hashDefect(leaf);
 }
 
-/** What keeps a certificate from being a trust anchor: CA:true, keyCertSign and a good hash are asked for. */
+/** What keeps a certificate from being a trust anchor: CA:true, keyCertSign, a good hash and key are asked for. */
 export function anchorDefect(anchor: EmulatorCertificate): string | undefined {
   return authorityDefect(anchor, 0) ?? hashDefect(anchor);
 }
 
 /**
  * Validates the path from the leaf through the chain to one of the anchors (RFC 5280, section 6.1). The chain is in
- * order, the leaf's issuer first, and holds nothing else; its last certificate may be the anchor itself.
+ * order, the leaf's issuer first, and holds nothing else; its last certificate may be the anchor itself. A certificate
+ * whose issuer has lists among the imported ones must not be revoked by them (section 6.3).
  *
  * @throws ServiceError
  */
@@ -68,6 +71,7 @@ export function checkPath(
   leaf: EmulatorCertificate,
   chain: readonly EmulatorCertificate[],
   anchors: readonly EmulatorCertificate[],
+  lists: readonly RevocationList[],
   now: Date,
 ): void {
   const path = [leaf, ...chain];
@@ -81,7 +85,7 @@ export function checkPath(
   if (paths.length === 0) {
     throw untrusted(path, path.length - 1, 'was not issued by a trust anchor');
   }
-  const defects = paths.map((candidate) => pathDefect(candidate, now));
+  const defects = paths.map((candidate) => pathDefect(candidate, lists, now));
   const [defect] = defects;
   if (defect !== undefined && !defects.includes(undefined)) {
     throw defect;
@@ -107,7 +111,11 @@ function isIssuer(issuer: EmulatorCertificate, certificate: EmulatorCertificate)
 }
 
 /** What is wrong with a path, leaf first and anchor last, whose names and signatures already fit. */
-function pathDefect(path: readonly EmulatorCertificate[], now: Date): ServiceError | undefined {
+function pathDefect(
+  path: readonly EmulatorCertificate[],
+  lists: readonly RevocationList[],
+  now: Date,
+): ServiceError | undefined {
   for (const [index, certificate] of path.entries()) {
     const why =
       validityDefect(certificate, now) ??
@@ -117,6 +125,15 @@ function pathDefect(path: readonly EmulatorCertificate[], now: Date): ServiceErr
       (index === 0 ? undefined : authorityDefect(certificate, intermediatesBelow(path, index)));
     if (why !== undefined) {
       return untrusted(path, index, why);
+    }
+  }
+  for (const [index, certificate] of path.entries()) {
+    const issuer = path[index + 1];
+    const defect = issuer && revocationDefect(certificate, issuer, lists, now);
+    if (defect !== undefined) {
+      return defect.kind === 'revoked'
+        ? accessDenied('Certificate revoked', `${title(path, index)} ${defect.why}`)
+        : untrusted(path, index, defect.why);
     }
   }
   return undefined;
@@ -139,6 +156,10 @@ function authorityDefect(certificate: EmulatorCertificate, below: number): strin
   }
   if (certificate.keyUsage?.keyCertSign !== true) {
     return 'does not have keyUsage keyCertSign';
+  }
+  const weak = modulusDefect(certificate);
+  if (weak !== undefined) {
+    return weak;
   }
   const limit = certificate.basicConstraints.pathLength;
   return limit !== undefined && below > limit
@@ -174,6 +195,14 @@ function constraintDefect(path: readonly EmulatorCertificate[], index: number): 
     .slice(index + 1)
     .map(({ nameConstraints }) => nameConstraints && nameDefect(certificate, nameConstraints))
     .find((defect) => defect !== undefined);
+}
+
+/** What keeps an RSA key from being used, by its size. */
+export function modulusDefect({ publicKey }: EmulatorCertificate): string | undefined {
+  const bits = publicKey?.asymmetricKeyDetails?.modulusLength;
+  return bits === undefined || (bits >= 2048 && bits <= 8192)
+    ? undefined
+    : `has an RSA key of ${bits} bits, which is not between 2048 and 8192`;
 }
 
 function hashDefect({ signature: { algorithm, hash } }: EmulatorCertificate): string | undefined {

@@ -26,7 +26,9 @@ export interface EmulatorCertificate {
   readonly mlDsaKey: MlDsaKey | undefined;
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
   /** The bits of keyUsage (RFC 5280, section 4.2.1.3). */
-  readonly keyUsage: { readonly digitalSignature: boolean; readonly keyCertSign: boolean } | undefined;
+  readonly keyUsage:
+    | { readonly digitalSignature: boolean; readonly keyCertSign: boolean; readonly cRLSign: boolean }
+    | undefined;
   readonly alternativeNames: readonly GeneralName[];
   readonly nameConstraints: NameConstraints | undefined;
   /** The object identifiers of all extensions. */
@@ -77,6 +79,7 @@ export function readCertificate(x509: X509, der: Uint8Array): EmulatorCertificat
         : {
             digitalSignature: (usage.usages & x509.KeyUsageFlags.digitalSignature) !== 0,
             keyCertSign: (usage.usages & x509.KeyUsageFlags.keyCertSign) !== 0,
+            cRLSign: (usage.usages & x509.KeyUsageFlags.cRLSign) !== 0,
           },
     alternativeNames: alternativeNames === null ? [] : readAlternativeNames(x509, bytesOf(alternativeNames)),
     nameConstraints:

@@ -34,7 +34,7 @@ export function createSession(service: RolesAnywhere, request: HttpRequest, now:
   const input = readInput(request);
   const { trustAnchor, profile, role } = lookUp(service.account, input);
   checkLeaf(leaf);
-  checkPath(leaf, chain, trustAnchor.certificates, now);
+  checkPath(leaf, chain, trustAnchor.certificates, trustAnchor.revocationLists, now);
   if (input.roleSessionName !== undefined && !profile.acceptRoleSessionName) {
     throw accessDenied('Not authorized to set roleSessionName.');
   }

@@ -1,23 +1,21 @@
-import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
 import type { Server } from 'node:http';
 import { createSecureContext } from 'node:tls';
 import { RolesAnywhereError } from '../errors.ts';
+import { reasonOf } from '../runtime/errno.ts';
 import { makeAccount, profileArn, roleArn, trustAnchorArn } from './account.ts';
-import { makeAuthority, openAuthority } from './authority.ts';
-import type { EmulatorCertificate } from './certificate.ts';
-import { readPemCertificates } from './certificate.ts';
-import { anchorDefect } from './certificate-path.ts';
 import { parseFaults } from './faults.ts';
+import { readGiven } from './files.ts';
+import type { RequestLogEntry } from './request-log.ts';
 import { route } from './router.ts';
-import type { RequestLogEntry, TlsFiles } from './server.ts';
+import type { TlsFiles } from './server.ts';
 import { makeServer } from './server.ts';
 import { Sessions } from './sessions.ts';
-import type { X509 } from './x509.ts';
+import { readAnchors, readLists } from './trust.ts';
 import { loadX509 } from './x509.ts';
 
-export type { RequestLogEntry } from './server.ts';
+export type { RequestLogEntry } from './request-log.ts';
 
 export interface EmulatorOptions {
   /** TCP port; a free one by default. */
@@ -26,6 +24,8 @@ export interface EmulatorOptions {
   readonly bind?: string;
   /** Paths of PEM files with the trust anchor's certificates. Without them, a throw-away authority is made. */
   readonly trustAnchors?: readonly string[];
+  /** Paths of certificate revocation lists, PEM or DER: those of a trust anchor, or of an intermediate below one. */
+  readonly crls?: readonly string[];
   /** Directory that the throw-away authority's `ca.pem`, `leaf.pem` and `leaf.key` are written to. */
   readonly pkiDirectory?: string;
   /** Caps what sessions last, in seconds; below the service's minimum of 900 too, so that expiry can be tested. */
@@ -65,9 +65,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const now = options.now ?? ((): Date => new Date());
   const tls = await readTls(options);
   const x509 = await loadX509();
+  const anchors = await readAnchors(x509, options, now());
   const service = {
     x509,
-    account: makeAccount(await readAnchors(x509, options, now())),
+    account: makeAccount(anchors, await readLists(x509, options.crls ?? [], anchors)),
     sessions: new Sessions(),
     sessionTtlSeconds: options.sessionTtlSeconds,
   };
@@ -122,45 +123,13 @@ function checkOptions(options: EmulatorOptions): void {
       { hint: 'give one of the two' },
     );
   }
-}
-
-async function readAnchors(x509: X509, options: EmulatorOptions, now: Date): Promise<EmulatorCertificate[]> {
-  const files = options.trustAnchors ?? [];
-  if (files.length === 0) {
-    const { caPem } =
-      options.pkiDirectory === undefined
-        ? await makeAuthority(x509, now)
-        : await openAuthority(x509, options.pkiDirectory, now);
-    return [...readPemCertificates(x509, caPem)];
+  if ((options.crls ?? []).length > 0 && (options.trustAnchors ?? []).length === 0) {
+    throw new RolesAnywhereError(
+      'INVALID_ARGUMENT',
+      'a revocation list needs a trust anchor of your own: the throw-away authority revokes nothing',
+      { hint: 'give the authority that issued the list as a trust anchor' },
+    );
   }
-  const anchors = await Promise.all(files.map((file) => readAnchorFile(x509, file)));
-  return anchors.flat();
-}
-
-async function readAnchorFile(x509: X509, file: string): Promise<readonly EmulatorCertificate[]> {
-  const text = await read(file);
-  let anchors: readonly EmulatorCertificate[];
-  try {
-    anchors = readPemCertificates(x509, text);
-  } catch (error) {
-    throw new RolesAnywhereError('CERTIFICATE_INVALID', `cannot parse trust anchor ${file}`, {
-      cause: error,
-    });
-  }
-  if (anchors.length === 0) {
-    throw new RolesAnywhereError('CERTIFICATE_INVALID', `trust anchor ${file} holds no PEM certificate`);
-  }
-  for (const anchor of anchors) {
-    const defect = anchorDefect(anchor);
-    if (defect !== undefined) {
-      throw new RolesAnywhereError(
-        'CERTIFICATE_UNSUITABLE',
-        `trust anchor ${file} (${anchor.subject.text}) ${defect}`,
-        { hint: 'a trust anchor is a CA certificate with keyCertSign, signed with SHA-256 or stronger' },
-      );
-    }
-  }
-  return anchors;
 }
 
 /** The files as they are, once OpenSSL takes them; it would refuse them only when the server is made. */
@@ -168,7 +137,11 @@ async function readTls({ tlsCertificate, tlsKey }: EmulatorOptions): Promise<Tls
   if (tlsCertificate === undefined || tlsKey === undefined) {
     return undefined;
   }
-  const files = { cert: await read(tlsCertificate), key: await read(tlsKey) };
+  const [cert, key] = await Promise.all([
+    readGiven(tlsCertificate, 'TLS certificate'),
+    readGiven(tlsKey, 'TLS key'),
+  ]);
+  const files = { cert: cert.toString('latin1'), key: key.toString('latin1') };
   try {
     createSecureContext(files);
   } catch (error) {
@@ -181,25 +154,28 @@ async function readTls({ tlsCertificate, tlsKey }: EmulatorOptions): Promise<Tls
   return files;
 }
 
-async function read(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'latin1');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new RolesAnywhereError('FILE_UNREADABLE', `cannot read ${file}: ${code}`, { cause: error });
-  }
-}
+const bindHint = 'name an IP address of this machine: 127.0.0.1, or 0.0.0.0 for all of them';
+const listenFailures: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
+  EADDRINUSE: [
+    'the port is taken',
+    'another process listens there; choose another port, or 0 for a free one',
+  ],
+  EACCES: ['permission denied', 'ports below 1024 are for root; choose another port, or 0 for a free one'],
+  EADDRNOTAVAIL: ['the address is not one of this machine', bindHint],
+  EINVAL: ['the address is not one of this machine', bindHint],
+  EAFNOSUPPORT: ['this machine has no addresses of that kind', bindHint],
+  ENOTFOUND: ['there is no such address', bindHint],
+  EAI_AGAIN: ['there is no such address', bindHint],
+};
 
 function listen(server: Server, port: number, bind: string): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = `cannot listen on ${bind} port ${port}: ${error.code ?? error.message}`;
+      const [reason, hint] = listenFailures[error.code ?? ''] ?? [reasonOf(error)];
       reject(
-        new RolesAnywhereError('PORT_UNAVAILABLE', reason, {
+        new RolesAnywhereError('PORT_UNAVAILABLE', `cannot listen on ${bind} port ${port}: ${reason}`, {
           cause: error,
-          ...(error.code === 'EADDRINUSE'
-            ? { hint: 'another process listens there; choose another port' }
-            : {}),
+          ...(hint === undefined ? {} : { hint }),
         }),
       );
     });

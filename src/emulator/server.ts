@@ -8,22 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import type { Faults } from './faults.ts';
 import type { HttpRequest } from './http-request.ts';
+import type { RequestLogEntry } from './request-log.ts';
 import type { Answer, Operation } from './router.ts';
 import { restJsonError } from './router.ts';
 import { ServiceError } from './service-error.ts';
-
-/** One line of the request log: an answered or refused request. It holds no key, token or signature. */
-export interface RequestLogEntry {
-  readonly ok: boolean;
-  /** `CreateSession`, `GetCallerIdentity`, or `unknown` where no operation could be told. */
-  readonly operation: string;
-  /** The HTTP status; 0 where the connection ended without an answer. */
-  readonly status: number;
-  readonly requestId: string;
-  /** Why it was refused, in more exact words than the caller gets. */
-  readonly why?: string;
-  readonly [detail: string]: unknown;
-}
 
 /** A certificate chain and its private key, PEM. */
 export interface TlsFiles {

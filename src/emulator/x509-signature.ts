@@ -3,7 +3,7 @@ import { region } from './account.ts';
 import { readAuthorization } from './authorization.ts';
 import type { EmulatorCertificate } from './certificate.ts';
 import { readCertificate } from './certificate.ts';
-import { maximumChainLength } from './certificate-path.ts';
+import { maximumChainLength, modulusDefect } from './certificate-path.ts';
 import type { HttpRequest } from './http-request.ts';
 import { headerValues } from './http-request.ts';
 import { accessDenied } from './service-error.ts';
@@ -72,11 +72,8 @@ interface RequiredAlgorithm {
 }
 
 /** Which algorithm the certificate's own key asks for. */
-function requiredAlgorithm({
-  publicKey: key,
-  mlDsaKey,
-  keyAlgorithm,
-}: EmulatorCertificate): RequiredAlgorithm {
+function requiredAlgorithm(leaf: EmulatorCertificate): RequiredAlgorithm {
+  const { publicKey: key, mlDsaKey, keyAlgorithm } = leaf;
   if (mlDsaKey !== undefined) {
     return {
       algorithm: 'AWS4-X509-MLDSA',
@@ -95,6 +92,10 @@ function requiredAlgorithm({
       'Insufficient certificate',
       `the leaf's key is ${curve ?? keyAlgorithm}: this emulator knows RSA, EC P-256, P-384 and P-521, and ML-DSA`,
     );
+  }
+  const weak = modulusDefect(leaf);
+  if (weak !== undefined) {
+    throw accessDenied('Insufficient certificate', `the leaf ${weak}`);
   }
   return { algorithm, verifies: (message, signature) => verify('sha256', message, key, signature) };
 }

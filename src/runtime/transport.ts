@@ -2,6 +2,7 @@
 // ESM loader, some 5 ms.
 import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { request as requestSecure, type RequestOptions } from 'node:https';
+import type { Dispatcher } from 'undici';
 
 /** One HTTP exchange, as raw as it goes: no retry, no redirect, no interpretation. */
 export interface Exchange {
@@ -80,27 +81,27 @@ function direct(request: Exchange): Promise<Answer> {
       ...(secure ? tlsOptions(request) : {}),
     };
     const outgoing = open(request.url, options);
-    let overdue: TransportError | undefined;
-    const limit = (code: TransportFailure, milliseconds: number) =>
-      setTimeout(() => {
-        overdue = new TransportError(code);
-        outgoing.destroy();
-      }, milliseconds);
-    let timer = limit('CONNECT_TIMEOUT', request.connectTimeout);
-    const fail = (error: unknown): void => {
-      clearTimeout(timer);
-      reject(overdue ?? (error as Error));
+    const limits = limitTime(request, (error) => {
+      outgoing.destroy();
+      fail(error);
+    });
+    const fail = (error: Error): void => {
+      limits.stop();
+      reject(error);
+    };
+    // Some ends come without an error, as after an answer that switches protocols.
+    const hungUp = (): void => {
+      fail(hangUp());
     };
     outgoing.on('error', fail);
+    outgoing.on('close', hungUp);
     outgoing.on('socket', (socket) => {
-      socket.once(secure ? 'secureConnect' : 'connect', () => {
-        clearTimeout(timer);
-        timer = limit('ANSWER_TIMEOUT', request.answerTimeout);
-      });
+      socket.once(secure ? 'secureConnect' : 'connect', limits.connected);
     });
     outgoing.on('response', (answer: IncomingMessage) => {
+      outgoing.off('close', hungUp);
       collect(answer, request.maxAnswerBytes).then((body) => {
-        clearTimeout(timer);
+        limits.stop();
         resolve({ status: answer.statusCode ?? 0, headers: flatten(answer.headers), body });
       }, fail);
     });
@@ -112,21 +113,27 @@ function direct(request: Exchange): Promise<Answer> {
 async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
   const { Pool, ProxyAgent, request: send } = await import('undici');
   const tls = { ...tlsOptions(request), timeout: request.connectTimeout };
+  let limits: TimeLimits | undefined;
+  // Our own limits, as without a proxy: undici's begin anew with each byte, and it heeds a signal only once the
+  // tunnel stands.
+  const overdue = new Promise<never>((_resolve, reject) => {
+    limits = limitTime(request, reject);
+    request.signal.addEventListener('abort', () => {
+      reject(request.signal.reason as Error);
+    });
+  });
   const agent = new ProxyAgent({
     uri: proxy.origin,
     ...(proxy.username === '' && proxy.password === '' ? {} : { token: basic(proxy) }),
     proxyTls: tls,
     requestTls: tls,
     proxyTunnel: request.url.protocol === 'https:',
-    // Without this a proxy that never answers CONNECT is waited for for five minutes.
-    clientFactory: (origin, options) =>
-      new Pool(origin, { ...options, headersTimeout: request.connectTimeout }),
-  });
-  // undici heeds the signal only once the tunnel stands; we do before that too.
-  const aborted = new Promise<never>((_resolve, reject) => {
-    request.signal.addEventListener('abort', () => {
-      reject(request.signal.reason as Error);
-    });
+    clientFactory: (origin, options) => {
+      const pool = new Pool(origin, options);
+      const connect = pool.connect.bind(pool);
+      return Object.assign(pool, { connect: (asked: Dispatcher.ConnectOptions) => tunnel(connect(asked)) });
+    },
+    factory: (origin, options) => new Pool(origin, options).on('connect', () => limits?.connected()),
   });
   const answered = async (): Promise<Answer> => {
     const answer = await send(request.url, {
@@ -135,24 +142,66 @@ async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
       headers: request.headers,
       body: request.body,
       signal: request.signal,
-      headersTimeout: request.answerTimeout,
-      bodyTimeout: request.answerTimeout,
     });
     const body = await collect(answer.body, request.maxAnswerBytes);
     return { status: answer.statusCode, headers: flatten(answer.headers), body };
   };
   try {
-    return await Promise.race([answered(), aborted]);
+    return await Promise.race([answered(), overdue]);
   } catch (error) {
-    // undici says it in words alone: to CONNECT the first, to a whole URL the second.
-    const words = error instanceof Error ? error.message : '';
-    const refusal = /^Proxy (?:response|Authentication Required) \((\d+)\)/u.exec(words);
-    if (refusal !== null) throw new TransportError('PROXY_REFUSED', Number(refusal[1]));
-    throw error;
+    // What undici makes of a refusal of a whole URL; it keeps the answer to itself.
+    const refused = error instanceof Error && error.message.startsWith('Proxy Authentication Required');
+    throw refused ? new TransportError('PROXY_REFUSED', 407) : error;
   } finally {
+    limits?.stop();
     // Not awaited: it waits for a tunnel that is still being asked for.
     agent.destroy().catch(() => undefined);
   }
+}
+
+/** What a proxy answered to CONNECT, as undici should take it. */
+async function tunnel(asked: Promise<Dispatcher.ConnectData>): Promise<Dispatcher.ConnectData> {
+  const answer = await asked.catch((error: unknown) => {
+    // At this code of its own undici would ask again, for ever and without a pause.
+    throw (error as NodeJS.ErrnoException).code === 'UND_ERR_SOCKET' ? hangUp() : error;
+  });
+  if (answer.statusCode < 200 || answer.statusCode > 299) {
+    answer.socket.on('error', () => undefined).destroy();
+    throw new TransportError('PROXY_REFUSED', answer.statusCode);
+  }
+  // Any 2xx will do (RFC 9110, section 9.3.6); undici knows this one alone.
+  return { ...answer, statusCode: 200 };
+}
+
+/** As Node itself calls it. */
+function hangUp(): Error {
+  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+}
+
+interface TimeLimits {
+  /** From here on the answer has its time. */
+  readonly connected: () => void;
+  readonly stop: () => void;
+}
+
+function limitTime(
+  { connectTimeout, answerTimeout }: Exchange,
+  overdue: (error: TransportError) => void,
+): TimeLimits {
+  const start = (code: TransportFailure, milliseconds: number) =>
+    setTimeout(() => {
+      overdue(new TransportError(code));
+    }, milliseconds);
+  let timer = start('CONNECT_TIMEOUT', connectTimeout);
+  return {
+    connected: () => {
+      clearTimeout(timer);
+      timer = start('ANSWER_TIMEOUT', answerTimeout);
+    },
+    stop: () => {
+      clearTimeout(timer);
+    },
+  };
 }
 
 async function collect(stream: AsyncIterable<Uint8Array>, limit: number): Promise<string> {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { explainFailure } from '../../src/aws/failures.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { TransportError } from '../../src/runtime/transport.ts';
@@ -23,8 +23,6 @@ describe('what an error code means, and whether to try again: directly and throu
     ['CONNECT_TIMEOUT', 'SERVICE_TIMEOUT', 'SERVICE_TIMEOUT', true],
     ['UND_ERR_CONNECT_TIMEOUT', 'SERVICE_TIMEOUT', 'SERVICE_TIMEOUT', true],
     ['ANSWER_TIMEOUT', 'SERVICE_TIMEOUT', 'SERVICE_TIMEOUT', true],
-    ['UND_ERR_HEADERS_TIMEOUT', 'SERVICE_TIMEOUT', 'SERVICE_TIMEOUT', true],
-    ['UND_ERR_BODY_TIMEOUT', 'SERVICE_TIMEOUT', 'SERVICE_TIMEOUT', true],
     ['ANSWER_TOO_LARGE', 'SERVICE_FAILED', 'SERVICE_FAILED', false],
     ['HPE_INVALID_CONSTANT', 'SERVICE_FAILED', 'SERVICE_FAILED', false],
     ['SELF_SIGNED_CERT_IN_CHAIN', 'TLS_UNTRUSTED', 'TLS_UNTRUSTED', false],
@@ -57,6 +55,32 @@ describe('what an error code means, and whether to try again: directly and throu
     expect(explainFailure(wrapped, url, proxy).error.code).toBe('TLS_UNTRUSTED');
     expect(explainFailure(withCode('UND_ERR_SOCKET', withCode('EPROTO')), url, proxy).retry).toBe(false);
   });
+
+  test('what is not HTTP, in the words of undici, and where it came from', () => {
+    const parserError = Object.assign(new Error('Response does not match the HTTP/1.1 protocol (canary)'), {
+      name: 'HTTPParserError',
+      code: undefined,
+    });
+    const { error } = explainFailure(parserError, url, proxy);
+    expect(error.code).toBe('SERVICE_FAILED');
+    expect(error.hint).toBeDefined();
+    expect(error.message).toMatch(/proxy\.example:3128.*HTTP/u);
+    expect(error.message).not.toContain('canary');
+  });
+
+  test.each(['ECONNREFUSED', 'ECONNRESET', 'CONNECT_TIMEOUT'])(
+    'the hint at %s names the variable that counts',
+    (code) => {
+      vi.stubEnv('HTTPS_PROXY', '');
+      vi.stubEnv('https_proxy', 'http://proxy.example:3128');
+      expect(explainFailure(withCode(code), url, proxy).error.hint).toMatch(/https_proxy/u);
+      vi.stubEnv('http_proxy', '');
+      vi.stubEnv('HTTP_PROXY', 'http://proxy.example:3128');
+      const plain = new URL('http://service.example');
+      expect(explainFailure(withCode(code), plain, proxy).error.hint).toMatch(/HTTP_PROXY/u);
+      vi.unstubAllEnvs();
+    },
+  );
 
   test('what is no error at all', () => {
     for (const cause of [undefined, null, 'text', new Error('no code')]) {

@@ -66,7 +66,7 @@ export interface LocalProxy extends AsyncDisposable {
 
 /** A proxy that leads every host name to 127.0.0.1, or refuses all with a status. */
 export async function localProxy(
-  options: { refuse?: number; tls?: ServerCertificate } = {},
+  options: { refuse?: number; accept?: number; tls?: ServerCertificate } = {},
 ): Promise<LocalProxy> {
   const received: LocalProxy['received'] = [];
   const server = options.tls === undefined ? createServer() : createTlsServer(options.tls);
@@ -79,7 +79,7 @@ export async function localProxy(
     }
     const port = Number(request.url?.split(':').at(-1));
     const upstream = connect(port, '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      socket.write(`HTTP/1.1 ${options.accept ?? 200} OK\r\n\r\n`);
       socket.pipe(upstream).pipe(socket);
     });
     upstream.on('error', () => socket.destroy());

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { proxyFor } from '../../src/aws/proxy.ts';
+import { proxyFor, proxyVariable } from '../../src/aws/proxy.ts';
 import { failure } from './failure.ts';
 
 const names = [
@@ -44,10 +44,13 @@ describe('which proxy', () => {
     expect(proxyFor(service, 'environment')?.host).toBe('upper.example');
   });
 
-  test('HTTP_PROXY is not believed in a CGI process, http_proxy is', () => {
+  test('HTTP_PROXY is not believed in a CGI process, http_proxy is', async () => {
     vi.stubEnv('REQUEST_METHOD', 'GET');
     vi.stubEnv('HTTP_PROXY', 'http://evil.example');
     expect(proxyFor(plain, 'environment')).toBeUndefined();
+    const error = await failure(() => proxyFor(plain, 'required'));
+    expect(error.message).not.toContain('HTTP_PROXY');
+    expect(error.hint).toMatch(/http_proxy=.*REQUEST_METHOD/u);
     vi.stubEnv('http_proxy', 'http://good.example');
     expect(proxyFor(plain, 'environment')?.host).toBe('good.example');
   });
@@ -73,6 +76,25 @@ describe('which proxy', () => {
     expect(error.code).toBe('INVALID_ARGUMENT');
     expect(error.message).toContain('HTTPS_PROXY');
     expect(error.message).not.toContain('hunter2');
+  });
+
+  test.each([
+    ['HTTPS_PROXY', service],
+    ['https_proxy', service],
+    ['HTTP_PROXY', plain],
+    ['http_proxy', plain],
+  ])('%s is called by its name', async (name, url) => {
+    vi.stubEnv(name, 'socks5://proxy.example');
+    expect((await failure(() => proxyFor(url, 'environment'))).message).toMatch(new RegExp(`^${name} `, 'u'));
+    expect(proxyVariable(url)).toBe(name);
+  });
+
+  test.each([
+    ['HTTPS_PROXY', service],
+    ['HTTP_PROXY', plain],
+  ])('%s is the one to set', async (name, url) => {
+    expect(proxyVariable(url)).toBe(name);
+    expect((await failure(() => proxyFor(url, 'required'))).hint).toContain(`${name}=`);
   });
 
   test('--no-proxy goes direct', () => {

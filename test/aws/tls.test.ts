@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -221,6 +221,13 @@ describe('through a proxy', () => {
     expect(service.received[0]?.headers).not.toHaveProperty('proxy-authorization');
   });
 
+  test.each([201, 204, 299])('any 2xx opens the tunnel: %d', async (accept) => {
+    await using service = await localService([{}], certificate);
+    await using proxy = await localProxy({ accept });
+    via(proxy);
+    await expect(open(at(service), { ...required, caBundle: bundle })).resolves.toMatchObject(opened);
+  });
+
   test('the request is the same as without one', async () => {
     await using service = await localService([{}], certificate);
     await using proxy = await localProxy();
@@ -338,6 +345,46 @@ describe('through a proxy', () => {
     const run = (): Promise<Session> =>
       open(at(service), { ...required, caBundle: bundle, timeoutSeconds: 0.5 });
     expect(await failure(run)).toMatchObject({ code });
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['hangs up', (socket) => void socket.destroy()],
+    ['hangs up when it is asked', (socket) => void socket.once('data', () => socket.end())],
+  ])('one that %s is asked five times, no more', async (_, handle) => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.on('error', () => undefined);
+      handle(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const proxy = server.address() as AddressInfo;
+    via(proxy, 'me:hunter2@');
+    const error = await failure(() => open('https://service.example', { ...environment, timeoutSeconds: 2 }));
+    expect(error.code).toBe('PROXY_FAILED');
+    expect(error.message).toContain(`127.0.0.1:${proxy.port}`);
+    expect(connections).toBe(5);
+    server.close();
+  });
+
+  test.each([
+    ['is not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['has a header that is none', 'HTTP/1.1 200 OK\r\nno colon\r\n\r\n'],
+  ])('one whose answer %s', async (_, text) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(text));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const proxy = server.address() as AddressInfo;
+    via(proxy);
+    for (const url of ['https://service.example', 'http://service.example']) {
+      const error = await failure(() => open(url, environment));
+      expect(error.code).toBe('SERVICE_FAILED');
+      expect(error.message).toMatch(new RegExp(`127\\.0\\.0\\.1:${proxy.port}.*HTTP.*\\(HPE_`, 'u'));
+      expect(error.hint).toContain('proxies');
+    }
+    server.close();
   });
 
   test('one that never answers', async () => {

@@ -9,6 +9,19 @@ describe('wholeNumber', () => {
     ['900', 900],
     ['+900', 900],
     ['43200', 43200],
+    // What Go's strconv.ParseInt takes in base 0, as the old helper does.
+    ['0x384', 900],
+    ['0X3_84', 900],
+    ['0x_384', 900],
+    ['01604', 900],
+    ['0o1604', 900],
+    ['0O16_04', 900],
+    ['0_1604', 900],
+    ['0b1110000100', 900],
+    ['+0B11_10000100', 900],
+    ['1_000', 1000],
+    ['00', 0],
+    ['-0', 0],
   ])('reads %s', (text, number) => {
     expect(wholeNumber('timeout', text)).toBe(number);
   });
@@ -19,10 +32,19 @@ describe('wholeNumber', () => {
     '900 ',
     '12h',
     '1e3',
-    '0x384',
-    '1_000',
+    '0x',
+    '0b2',
     '0900',
+    '08',
+    '1__000',
+    '_1',
+    '1_',
+    '0x3g',
+    '384h',
+    '--1',
+    '+-1',
     '-1',
+    '-0x1',
     '1.5',
     'NaN',
     'Infinity',
@@ -31,6 +53,21 @@ describe('wholeNumber', () => {
   ])('refuses %j', (text) => {
     expect(() => wholeNumber('timeout', text)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
+
+  it.each(['0', '3601', '-5', '9'.repeat(30)])(
+    'tells %s, which is out of range, from what is no number',
+    (text) => {
+      expect(() => wholeNumber('timeout', text, 1, 3600)).toThrow(
+        expect.objectContaining({
+          message: expect.stringContaining('out of range') as string,
+          hint: expect.stringMatching(/1 to 3600/) as string,
+        }),
+      );
+      expect(() => wholeNumber('timeout', '12h', 900, 43_200)).toThrow(
+        expect.objectContaining({ hint: expect.stringMatching(/900 to 43200/) as string }),
+      );
+    },
+  );
 
   it('holds the limits', () => {
     expect(wholeNumber('port', '65535', 0, 65_535)).toBe(65_535);

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   alternativeNames,
@@ -455,6 +456,16 @@ describe('the signature', () => {
     });
     expect([answer.status, answer.body]).toEqual([403, '{"message":"Insufficient certificate"}']);
     expect(answer.why).toContain(why);
+  });
+
+  test.each([1024, 2040, 8200])('is refused from an RSA key of %i bits', async (bits) => {
+    // A public key of this size; the private one is never come to.
+    const n = Buffer.alloc(bits / 8, 0xff).toString('base64url');
+    const publicKey = createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' });
+    const keys = { publicKey, privateKey: rsaKey().privateKey };
+    const answer = await service.createSession({ leaf: issue({ by: authority, keys }) });
+    expect(answer).toMatchObject({ status: 403, body: '{"message":"Insufficient certificate"}' });
+    expect(answer.why).toContain(`${bits} bits`);
   });
 
   test.each(['secp256k1', 'P-224'])('is refused from the curve %s', async (curve) => {

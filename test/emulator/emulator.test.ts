@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EmulatorOptions } from '../../src/emulator/emulator.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
 import { send, sendBytes } from './support/exchange.ts';
-import { basicConstraints, issue, issueAuthority, keyUsage, noon, pem } from './support/pki.ts';
+import { basicConstraints, issue, issueAuthority, keyUsage, noon, pem, rsaKey } from './support/pki.ts';
 import type { Issued } from './support/pki.ts';
 import { TestService } from './support/service.ts';
 import { signedRequest } from './support/x509-signer.ts';
@@ -47,6 +47,8 @@ describe('options', () => {
     ['a key without its certificate', { tlsKey: 'x' }, 'INVALID_ARGUMENT'],
     ['both kinds of authority', { trustAnchors: ['x'], pkiDirectory: 'y' }, 'INVALID_ARGUMENT'],
     ['a trust anchor that is not there', { trustAnchors: ['/nonexistent/x.pem'] }, 'FILE_UNREADABLE'],
+    ['a trust anchor without a name', { trustAnchors: [''] }, 'INVALID_ARGUMENT'],
+    ['a revocation list of a throw-away authority', { crls: ['x'] }, 'INVALID_ARGUMENT'],
     ['a directory for a trust anchor', { trustAnchors: [tmpdir()] }, 'FILE_UNREADABLE'],
     ['a directory without a parent', { pkiDirectory: '/nonexistent/a/b' }, 'FILE_UNWRITABLE'],
     ['a directory under /proc', { pkiDirectory: '/proc/a' }, 'FILE_UNWRITABLE'],
@@ -54,6 +56,30 @@ describe('options', () => {
     ['an address that is none', { bind: '999.0.0.1' }, 'PORT_UNAVAILABLE'],
   ])('refuse %s', async (_, options, code) => {
     expect(await refusal(options)).toMatchObject({ name: 'RolesAnywhereError', code });
+  });
+
+  test.each<[string, EmulatorOptions, string]>([
+    ['a trust anchor that is not there', { trustAnchors: ['/nonexistent/x.pem'] }, 'no such file'],
+    [
+      'a TLS certificate that is not there',
+      { tlsCertificate: '/nonexistent/x.pem', tlsKey: 'x' },
+      'no such file',
+    ],
+    ['a directory without a parent', { pkiDirectory: '/nonexistent/a/b' }, 'no such file'],
+    ['an address of another machine', { bind: '192.0.2.1' }, 'of this machine'],
+    ['an address that is none', { bind: '999.0.0.1' }, 'no such address'],
+  ])('say in words what is wrong with %s', async (_, options, words) => {
+    const error = (await refusal(options)) as Error;
+    expect(error.message).toContain(words);
+    expect(error.message).not.toMatch(/\bE[A-Z]{4,}\b/);
+  });
+
+  test.each<[EmulatorOptions, string]>([
+    [{ pkiDirectory: '/nonexistent/a/b' }, 'first'],
+    [{ bind: '192.0.2.1' }, '127.0.0.1'],
+    [{ bind: '999.0.0.1' }, '127.0.0.1'],
+  ])('and how to cure %j', async (options, word) => {
+    expect(await refusal(options)).toMatchObject({ hint: expect.stringContaining(word) as string });
   });
 
   test('refuse a port that is taken', async () => {
@@ -77,6 +103,7 @@ describe('options', () => {
     ['says nothing of CA', issue({ extensions: [keyUsage('keyCertSign')] }), 'CERTIFICATE_UNSUITABLE'],
     ['is signed with SHA-1', issueAuthority('Weak', { hash: 'sha1' }), 'CERTIFICATE_UNSUITABLE'],
     ['is of version 1', issueAuthority('Old', { version: 1 }), 'CERTIFICATE_UNSUITABLE'],
+    ['has an RSA key too short', issueAuthority('Short', { keys: rsaKey(1024) }), 'CERTIFICATE_UNSUITABLE'],
   ])('refuse a trust anchor that %s', async (_, content, code) => {
     const path = await file('anchor.pem', typeof content === 'string' ? content : pem(content));
     expect(await refusal({ trustAnchors: [path] })).toMatchObject({ code });

@@ -81,6 +81,15 @@ describe('exchange', () => {
     }
   });
 
+  test.each([
+    ['without a word', ''],
+    ['after switching protocols', 'HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'],
+  ])('a server that hangs up %s', async (_, text) => {
+    await using server = await bare((socket) => void socket.once('data', () => socket.end(text)));
+    const run = exchange(request(`http://${server.authority}/`));
+    await expect(run).rejects.toMatchObject({ code: 'ECONNRESET' });
+  });
+
   test('an aborted signal sends nothing', async () => {
     let connections = 0;
     await using server = await bare(() => (connections += 1));
@@ -95,5 +104,76 @@ describe('exchange', () => {
     await expect(exchange(request(`http://${server.authority}/`))).rejects.toMatchObject({
       code: 'HPE_HEADER_OVERFLOW',
     });
+  });
+});
+
+describe('exchange through a proxy', () => {
+  const through = (server: { readonly authority: string }): Partial<Exchange> => ({
+    proxy: new URL(`http://${server.authority}`),
+  });
+  const secure = 'https://service.example/';
+  const plain = 'http://service.example/';
+
+  test.each([secure, plain])('a silent one is given up: %s', async (url) => {
+    await using server = await bare(() => undefined);
+    const limits = { connectTimeout: 30, answerTimeout: 30 };
+    const run = exchange(request(url, { ...through(server), ...limits }));
+    await expect(run).rejects.toMatchObject({ code: url === secure ? 'CONNECT_TIMEOUT' : 'ANSWER_TIMEOUT' });
+  });
+
+  test('a service behind it whose TLS never stands is given up', async () => {
+    await using server = await bare(
+      (socket) => void socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n')),
+    );
+    const run = exchange(request(secure, { ...through(server), connectTimeout: 50 }));
+    await expect(run).rejects.toMatchObject({ code: 'CONNECT_TIMEOUT' });
+  });
+
+  test('an answer that drips is given up, as it is without a proxy', async () => {
+    await using server = await bare((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      const timer = setInterval(() => socket.write('x'), 5);
+      socket.on('close', () => {
+        clearInterval(timer);
+      });
+    });
+    for (const [url, more] of [
+      [plain, through(server)],
+      [`http://${server.authority}/`, {}],
+    ] as const) {
+      const run = exchange(request(url, { ...more, answerTimeout: 60 }));
+      await expect(run).rejects.toMatchObject({ code: 'ANSWER_TIMEOUT' });
+    }
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['at once', (socket) => void socket.end()],
+    ['at once, rudely', (socket) => void socket.resetAndDestroy()],
+    ['after it was asked', (socket) => void socket.once('data', () => socket.end())],
+    ['after it was asked, rudely', (socket) => void socket.once('data', () => socket.resetAndDestroy())],
+    ['in the middle of its answer', (socket) => void socket.once('data', () => socket.end('HTTP/1.1 2'))],
+    [
+      'after switching protocols',
+      (socket) => void socket.once('data', () => socket.end('HTTP/1.1 101 S\r\nUpgrade: x\r\n\r\n')),
+    ],
+  ])('one that hangs up %s is asked once', async (_, handle) => {
+    for (const url of [secure, plain]) {
+      let connections = 0;
+      await using server = await bare((socket) => {
+        connections += 1;
+        handle(socket);
+      });
+      const run = exchange(request(url, { ...through(server), connectTimeout: 500 }));
+      await expect(run, url).rejects.toThrow(/^(?!CONNECT_TIMEOUT)/u);
+      expect(connections, url).toBe(1);
+    }
+  });
+
+  test.each([302, 403, 407, 502])('its refusal is told: %d', async (status) => {
+    await using server = await bare(
+      (socket) => void socket.once('data', () => socket.end(`HTTP/1.1 ${status} X\r\n\r\n`)),
+    );
+    const run = exchange(request(secure, { ...through(server), connectTimeout: 500 }));
+    await expect(run).rejects.toMatchObject({ code: 'PROXY_REFUSED', status });
   });
 });

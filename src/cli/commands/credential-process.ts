@@ -21,7 +21,7 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
       roleArn: values['role-arn'],
       region: values.region,
       endpoint: values.endpoint,
-      durationSeconds: wholeNumber('session-duration', values['session-duration']),
+      durationSeconds: wholeNumber('session-duration', values['session-duration'], 900, 43_200),
       roleSessionName: values['role-session-name'],
       instanceProperties: properties.length === 0 ? undefined : nameValues('instance-property', properties),
     }),

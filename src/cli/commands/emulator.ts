@@ -9,12 +9,13 @@ import { wholeNumber } from '../values.ts';
 export async function run({ values }: Reading<'emulator'>): Promise<void> {
   const ttl = values['session-ttl'];
   const port = wholeNumber('port', values.port, 0, 65_535);
-  const sessionTtlSeconds = ttl === undefined ? undefined : wholeNumber('session-ttl', ttl, 1);
+  const sessionTtlSeconds = ttl === undefined ? undefined : wholeNumber('session-ttl', ttl, 1, 43_200);
   const emulator = await startEmulator(
     given({
       port,
       bind: values.bind,
       trustAnchors: values['trust-anchor'],
+      crls: values.crl,
       pkiDirectory: values.pki,
       sessionTtlSeconds,
       faults: values.fault,

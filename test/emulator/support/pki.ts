@@ -73,12 +73,15 @@ export function basicConstraints(ca: boolean, pathLength?: number): Buffer {
 }
 
 export function keyUsage(
-  ...usages: readonly ('digitalSignature' | 'keyEncipherment' | 'keyCertSign')[]
+  ...usages: readonly ('digitalSignature' | 'keyEncipherment' | 'keyCertSign' | 'cRLSign')[]
 ): Buffer {
-  const places = { digitalSignature: 0x80, keyEncipherment: 0x20, keyCertSign: 0x04 };
+  const places = { digitalSignature: 0x80, keyEncipherment: 0x20, keyCertSign: 0x04, cRLSign: 0x02 };
   return extension(
     '2.5.29.15',
-    bits(Buffer.of(usages.reduce((sum, usage) => sum | places[usage], 0)), 2),
+    bits(
+      Buffer.of(usages.reduce((sum, usage) => sum | places[usage], 0)),
+      usages.includes('cRLSign') ? 1 : 2,
+    ),
     true,
   );
 }
@@ -142,6 +145,14 @@ const signatures: Readonly<Record<string, string>> = {
   'ec sha512': '1.2.840.10045.4.3.4',
 };
 
+function signatureAlgorithm({ privateKey }: KeyPair, hash: string): Buffer {
+  const type = privateKey.asymmetricKeyType ?? '';
+  return sequence(
+    oid(signatures[`${type} ${hash}`] ?? ''),
+    ...(type === 'rsa' ? [Buffer.of(0x05, 0x00)] : []),
+  );
+}
+
 /** The moment that all tests play in. */
 export const noon = new Date('2026-06-15T12:00:00Z');
 const day = 86_400_000;
@@ -155,12 +166,8 @@ export function issue(wish: Wish = {}): Issued {
   const serial = wish.serial ?? (lastSerial += 1n);
   const version = wish.version ?? 3;
   const extensions = wish.extensions ?? [basicConstraints(false), keyUsage('digitalSignature')];
-  const type = by.keys.privateKey.asymmetricKeyType ?? '';
   const hash = wish.hash ?? 'sha256';
-  const algorithm = sequence(
-    oid(signatures[`${type} ${hash}`] ?? ''),
-    ...(type === 'rsa' ? [Buffer.of(0x05, 0x00)] : []),
-  );
+  const algorithm = signatureAlgorithm(by.keys, hash);
   const body = sequence(
     ...(version === 3 ? [explicit(0, integer(2n))] : []),
     integer(serial),
@@ -191,6 +198,42 @@ export function issueAuthority(commonName: string, wish: Wish = {}, pathLength?:
   });
 }
 
-export function pem({ der }: Issued): string {
-  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+export interface ListWish {
+  readonly revoked?: readonly Issued[];
+  readonly thisUpdate?: Date;
+  /** Null leaves it out. */
+  readonly nextUpdate?: Date | null;
+  readonly extensions?: readonly Uint8Array[];
+  /** Of each entry. */
+  readonly entryExtensions?: readonly Uint8Array[];
+  readonly hash?: NonNullable<Wish['hash']>;
+  /** In place of the issuer's key. */
+  readonly signedWith?: KeyPair;
+}
+
+/** A certificate revocation list in DER (RFC 5280, section 5.1), good around {@link noon}. */
+export function revocationList(by: Issued, wish: ListWish = {}): Buffer {
+  const keys = wish.signedWith ?? by.keys;
+  const hash = wish.hash ?? 'sha256';
+  const algorithm = signatureAlgorithm(keys, hash);
+  const list = (parts: readonly Uint8Array[] = []): readonly Buffer[] =>
+    parts.length === 0 ? [] : [sequence(...parts)];
+  const entries = (wish.revoked ?? []).map(({ serial }) =>
+    sequence(integer(serial), time(noon), ...list(wish.entryExtensions)),
+  );
+  const nextUpdate = wish.nextUpdate === undefined ? new Date(noon.getTime() + day) : wish.nextUpdate;
+  const body = sequence(
+    integer(1n),
+    algorithm,
+    name(by.subject),
+    time(wish.thisUpdate ?? new Date(noon.getTime() - day)),
+    ...(nextUpdate === null ? [] : [time(nextUpdate)]),
+    ...list(entries),
+    ...list(wish.extensions).map((extensions) => explicit(0, extensions)),
+  );
+  return sequence(body, algorithm, bits(sign(hash, body, keys.privateKey)));
+}
+
+export function pem({ der }: Pick<Issued, 'der'>, label = 'CERTIFICATE'): string {
+  return `-----BEGIN ${label}-----\n${der.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
 }

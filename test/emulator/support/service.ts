@@ -21,7 +21,7 @@ export class TestService implements AsyncDisposable {
   static async start(anchors: readonly Issued[], options: EmulatorOptions = {}): Promise<TestService> {
     const directory = await mkdtemp(join(tmpdir(), 'emulator-'));
     const file = join(directory, 'anchors.pem');
-    await writeFile(file, anchors.map(pem).join(''));
+    await writeFile(file, anchors.map((anchor) => pem(anchor)).join(''));
     const log: RequestLogEntry[] = [];
     const clock: { now: () => Date } = { now: () => noon };
     const emulator = await startEmulator({
