@@ -313,7 +313,7 @@ export const commands = {
     examples: [
       ['rolesanywhere sign-string --private-key leaf.key --format text', 'the signature in hexadecimal'],
       [
-        'rolesanywhere sign-string --certificate leaf.p12 --key-password-from prompt --digest SHA512',
+        'rolesanywhere sign-string --private-key leaf.p12 --digest SHA512',
         'with a password, asked for on the terminal',
       ],
     ],
