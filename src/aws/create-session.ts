@@ -39,7 +39,6 @@ export interface PreparedSession {
   readonly body: string;
 }
 
-/** The credentials, and what the service says of whom they are for, as far as it does. */
 /**
  * Checks a request and works out where it goes.
  *
@@ -51,7 +50,7 @@ export function prepareSession(request: SessionRequest): PreparedSession {
   const role = parseArn('--role-arn', request.roleArn);
   checkArnsAgree(trustAnchor, profile, role);
   const region = request.region ?? trustAnchor.region;
-  checkRegion(region);
+  checkPartition(region, trustAnchor);
   const { durationSeconds, roleSessionName, instanceProperties } = request;
   if (durationSeconds !== undefined) checkDuration(durationSeconds);
   if (roleSessionName !== undefined) checkRoleSessionName(roleSessionName);
@@ -125,6 +124,17 @@ export async function createSession(
     connection,
   );
   return readSession(reply);
+}
+
+/** Another region of the partition is the service's to refuse; another partition has other hosts and accounts. */
+function checkPartition(region: string, trustAnchor: Arn): void {
+  const partition = checkRegion(region);
+  if (partition === trustAnchor.partition) return;
+  throw new RolesAnywhereError(
+    'INVALID_ARGUMENT',
+    `the region ${region} is of the partition ${partition}, the trust anchor of ${trustAnchor.partition}`,
+    { hint: 'leave --region out: the trust anchor ARN names the right one' },
+  );
 }
 
 function checkDuration(seconds: number): void {

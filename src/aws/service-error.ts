@@ -16,13 +16,15 @@ export interface ServiceErrorDetails {
  * or `Message`), the XML of the query protocol, or whatever a proxy in between has written.
  */
 export function readServiceError(answer: Answer): ServiceErrorDetails {
-  const json = parseJson(answer.body);
+  // Nobody was asked to compress anything; what a proxy did all the same is no text.
+  const { 'content-encoding': encoding = 'identity' } = answer.headers;
+  const body = encoding === 'identity' ? answer.body : '';
+  const json = parseJson(body);
   const header = answer.headers['x-amzn-errortype'];
-  const code = header ?? text(json['code']) ?? text(json['__type']) ?? xml(answer.body, 'Code');
-  const message =
-    text(json['message']) ?? text(json['Message']) ?? xml(answer.body, 'Message') ?? proxyWords(answer.body);
+  const code = header ?? text(json['code']) ?? text(json['__type']) ?? xml(body, 'Code');
+  const message = text(json['message']) ?? text(json['Message']) ?? xml(body, 'Message') ?? proxyWords(body);
   const requestId =
-    answer.headers['x-amzn-requestid'] ?? answer.headers['x-amz-request-id'] ?? xml(answer.body, 'RequestId');
+    answer.headers['x-amzn-requestid'] ?? answer.headers['x-amz-request-id'] ?? xml(body, 'RequestId');
   return {
     status: answer.status,
     // `com.amazonaws.rolesanywhere#AccessDeniedException:http://…` in its longest form.

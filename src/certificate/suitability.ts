@@ -76,7 +76,7 @@ export function timestamp(date: Date): string {
   return date.toISOString().replace(/\.\d+/, '');
 }
 
-/** A time span in its largest whole unit, in milliseconds: `3 days`. */
+/** A time span of so many milliseconds, in the largest unit that it has two of, rounded: `3 days`, `47 hours`. */
 function span(milliseconds: number): string {
   const units = [
     ['day', 86_400_000],
@@ -84,7 +84,7 @@ function span(milliseconds: number): string {
     ['minute', 60_000],
     ['second', 1000],
   ] as const;
-  const [unit, size] = units.find(([, size]) => milliseconds >= size) ?? ['second', 1000];
-  const count = Math.max(1, Math.floor(milliseconds / size));
+  const [unit, size] = units.find(([, size]) => milliseconds >= 2 * size) ?? ['second', 1000];
+  const count = Math.max(1, Math.round(milliseconds / size));
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

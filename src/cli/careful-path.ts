@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
-import { defaultValues, parseFlag, reading, tokenize } from './fast-path.ts';
+import { defaultValues, divide, parseFlag, reading } from './fast-path.ts';
 import type { OptionToken, Reading, Value } from './fast-path.ts';
 import { commandNames, commands, isCommandName, laterCommands } from './options.ts';
 import type { Command, CommandName, Option } from './options.ts';
@@ -12,14 +12,18 @@ import { nearest } from './suggest.ts';
  * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export async function readCarefully(words: readonly string[]): Promise<Reading> {
-  const tokens = tokenize(words);
-  const [name, ...others] = tokens.flatMap((token) => (token.kind === 'word' ? [token.text] : []));
-  const given = tokens.filter((token) => token.kind === 'option');
+  const {
+    texts: [name, ...others],
+    given,
+  } = divide(words);
   if (name === undefined || !isCommandName(name)) throw unknownCommand(name, given);
 
   const command: Command = commands[name];
-  const [topic] = others;
+  const [topic, subtopic = ''] = others;
   if (name === 'help' && topic !== undefined && !isCommandName(topic)) throw unknownCommand(topic, []);
+  // In the old helper each shell is a command of its own: `help completion bash`.
+  const shells: readonly string[] = commands.completion.argument.choices;
+  if (name === 'help' && topic === 'completion' && shells.includes(subtopic)) others.splice(1, 1);
   refuseUnknownWords(name, command, given, others);
   return parse(name, command, given, others);
 }
@@ -45,6 +49,7 @@ function refuseUnknownWords(
 ): void {
   const offered = Object.keys(command.options).filter((name) => command.options[name]?.later === undefined);
   const option = given.find((token) => !Object.hasOwn(command.options, token.name));
+  if (option?.name === 'help' || option?.name === 'h') throw neitherTrueNorFalse(option.name);
   if (option !== undefined) {
     const suggestion = nearest(option.name, offered);
     throw mistake(
@@ -126,10 +131,14 @@ function readValue(name: string, kind: Option['kind'], collected: unknown): Valu
   const flags = values.map((value) => {
     const flag = parseFlag(value === true ? undefined : value);
     if (flag !== undefined) return flag;
-    throw mistake(`--${name} is either true or false`, `write --${name} or --${name}=false`);
+    throw neitherTrueNorFalse(name);
   });
   // Off is as good as absent, also where another option contradicts this one.
   return flags.at(-1) || undefined;
+}
+
+function neitherTrueNorFalse(name: string): RolesAnywhereError {
+  return mistake(`--${name} is either true or false`, `write --${name} or --${name}=false`);
 }
 
 /** yargs's messages in this program's style. */

@@ -5,7 +5,12 @@ import type { Command, CommandName, Option, Shell } from './options.ts';
  * The scripts hold the whole table, so that a press of the Tab key starts no process of ours. Each serves both names
  * of the command.
  */
-export const completionScripts: Readonly<Record<Shell, () => string>> = { bash, zsh, fish, powershell };
+export const completionScripts: Readonly<Record<Shell, (descriptions: boolean) => string>> = {
+  bash,
+  zsh,
+  fish,
+  powershell,
+};
 
 interface OfferedOption {
   readonly name: string;
@@ -64,11 +69,12 @@ complete -o bashdefault -o default -F _rolesanywhere rolesanywhere aws_signing_h
 `;
 }
 
-function zsh(): string {
+function zsh(descriptions: boolean): string {
   const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
   const plain = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&');
   const option = ({ name, option }: OfferedOption): string => {
-    const text = `--${name}${option.kind === 'flag' ? '' : '='}[${plain(option.description)}]`;
+    const description = descriptions ? `[${plain(option.description)}]` : '';
+    const text = `--${name}${option.kind === 'flag' ? '' : '='}${description}`;
     const action = takesFile(option) ? '_files' : option.value === 'DIRECTORY' ? '_files -/' : ' ';
     const value = option.kind === 'flag' ? '' : `:${plain(option.value ?? '')}:${action}`;
     return quote(`${option.kind === 'list' ? '*' : ''}${text}${value}`);
@@ -79,12 +85,14 @@ function zsh(): string {
     if (texts.length > 0) specs.unshift(quote(`1:argument:(${words(texts)})`));
     return `    ${name}) _arguments ${specs.join(' \\\n        ')} ;;`;
   });
-  const list = commandNames.map((name) => quote(`${name}:${plain(commands[name].summary)}`));
+  const list = commandNames.map((name) =>
+    quote(descriptions ? `${name}:${plain(commands[name].summary)}` : name),
+  );
   return `#compdef rolesanywhere aws_signing_helper
 _rolesanywhere() {
   local curcontext="$curcontext" state line
   local -a names=(${list.join(' ')})
-  _arguments -C '1:command:->command' '*::argument:->argument' '--help[explain]' '--version[print the version number]'
+  _arguments -C '1:command:->command' '*::argument:->argument' '--help${descriptions ? '[explain]' : ''}' '--version${descriptions ? '[print the version number]' : ''}'
   if [[ $state == command ]]; then
     _describe command names
     return
@@ -101,11 +109,12 @@ fi
 `;
 }
 
-function fish(): string {
+function fish(descriptions: boolean): string {
   const quote = (text: string): string => `'${text.replace(/['\\]/g, '\\$&')}'`;
+  const described = (text: string): string => (descriptions ? ` -d ${quote(text)}` : '');
   const list = commandNames.map(
     (name) =>
-      `complete -c rolesanywhere -n __fish_use_subcommand -a ${name} -d ${quote(commands[name].summary)}`,
+      `complete -c rolesanywhere -n __fish_use_subcommand -a ${name}${described(commands[name].summary)}`,
   );
   const rest = commandNames.flatMap((name) => {
     const line = `complete -c rolesanywhere -n '__fish_seen_subcommand_from ${name}'`;
@@ -118,13 +127,13 @@ function fish(): string {
           : option.value === 'DIRECTORY'
             ? "-x -a '(__fish_complete_directories)'"
             : '-x';
-        return `${line} -l ${name}${option.kind === 'flag' ? '' : ` ${file}`} -d ${quote(option.description)}`;
+        return `${line} -l ${name}${option.kind === 'flag' ? '' : ` ${file}`}${described(option.description)}`;
       }),
     ];
   });
   return `# fish completion for rolesanywhere
 complete -c rolesanywhere -f
-complete -c rolesanywhere -n __fish_use_subcommand -l version -d 'print the version number'
+complete -c rolesanywhere -n __fish_use_subcommand -l version${described('print the version number')}
 ${[...list, ...rest].join('\n')}
 complete -c aws_signing_helper -w rolesanywhere
 `;

@@ -76,13 +76,32 @@ export function tokenize(words: readonly string[]): Token[] {
 }
 
 /**
+ * The options of the words and the other words. `--help=false` says nothing, and so is not there.
+ */
+export function divide(words: readonly string[]): {
+  texts: readonly string[];
+  given: readonly OptionToken[];
+} {
+  const tokens = tokenize(words);
+  return {
+    texts: tokens.flatMap((token) => (token.kind === 'word' ? [token.text] : [])),
+    given: tokens.filter((token) => token.kind === 'option').filter((option) => !isNoHelp(option)),
+  };
+}
+
+function isNoHelp({ name, value }: OptionToken): boolean {
+  return (name === 'help' || name === 'h') && parseFlag(value) === false;
+}
+
+/**
  * Reads a command line that is in order. Anything else (nothing given, an unknown word, a missing option, a
  * contradiction) is undefined here and goes to careful-path.ts, which has the words for it.
  */
 export function readFast(words: readonly string[]): Reading | undefined {
-  const tokens = tokenize(words);
-  const [name, ...others] = tokens.flatMap((token) => (token.kind === 'word' ? [token.text] : []));
-  const given = tokens.filter((token) => token.kind === 'option');
+  const {
+    texts: [name, ...others],
+    given,
+  } = divide(words);
 
   if (asks(given, 'help') || asks(given, 'h')) {
     return name === undefined || isCommandName(name) ? reading('help', {}, name) : undefined;

@@ -1,6 +1,6 @@
 import { RolesAnywhereError } from '../errors.ts';
 import type { IdentityOptions } from '../identity.ts';
-import { once, parsePasswordSource } from '../key/password.ts';
+import { once, onceEach, parsePasswordSource } from '../key/password.ts';
 import type { PasswordProvider, PasswordSource } from '../key/password.ts';
 import type { Reporter } from '../reporter.ts';
 import { Secret } from '../secret.ts';
@@ -68,10 +68,10 @@ function tpmParentPassword(values: KeyValues, reporter: Reporter): PasswordProvi
 
 /** Both ways are loaded only when a password is needed, which it seldom is. */
 function readOnce(source: PasswordSource, reporter: Reporter): PasswordProvider {
-  return once(async (what) => {
-    if (source.type === 'prompt') return (await import('./terminal.ts')).askSecretly(what);
-    return (await import('../key/read-password.ts')).readPassword(source, reporter);
-  });
+  if (source.type === 'prompt') {
+    return onceEach(async (what) => (await import('./terminal.ts')).askSecretly(what));
+  }
+  return once(async () => (await import('../key/read-password.ts')).readPassword(source, reporter));
 }
 
 type PasswordOption = 'key-password-from' | 'tpm-parent-password-from';

@@ -20,7 +20,7 @@ export interface Option {
   readonly isNew?: true;
   /**
    * Its feature is not built yet. The option is read, so that a command line keeps its meaning, and refused; or
-   * accepted without effect, where it can have none with the keys that are supported.
+   * accepted without effect, where it can have none.
    */
   readonly later?: 'refused' | 'no effect';
 }
@@ -207,7 +207,7 @@ const sessionOptions = {
     value: 'FILE',
     group: 'Service and network',
     isNew: true,
-    description: "PEM authorities to trust instead of the system's, like AWS_CA_BUNDLE",
+    description: "PEM authorities to trust instead of Node's and the system's, like AWS_CA_BUNDLE",
   },
   'no-verify-ssl': {
     kind: 'flag',
@@ -313,7 +313,8 @@ export const commands = {
     examples: [
       ['rolesanywhere sign-string --private-key leaf.key --format text', 'the signature in hexadecimal'],
       [
-        'rolesanywhere sign-string --private-key leaf.p12 --digest SHA512',
+        'rolesanywhere sign-string --certificate leaf.p12 \\\n' +
+          '  --key-password-from prompt --digest SHA512',
         'with a password, asked for on the terminal',
       ],
     ],
@@ -405,9 +406,13 @@ export const commands = {
   },
   completion: {
     summary: 'print a completion script for a shell',
-    purpose: 'Prints a script that completes commands, options and file names, for the shell to read.',
-    argument: { name: 'shell', required: true, choices: shells, description: 'the shell to complete in' },
-    options: {},
+    purpose:
+      'Prints a script that completes commands, options and file names, for the shell to read; without a shell, this ' +
+      'explanation.',
+    argument: { name: 'shell', choices: shells, description: 'the shell to complete in' },
+    options: {
+      'no-descriptions': { kind: 'flag', group: 'General', description: 'offer the names alone' },
+    },
     examples: [
       ['source <(rolesanywhere completion bash)', 'for this bash'],
       ['rolesanywhere completion fish > ~/.config/fish/completions/rolesanywhere.fish', 'for every fish'],

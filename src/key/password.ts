@@ -61,3 +61,13 @@ export function once(provider: PasswordProvider): PasswordProvider {
       throw error;
     }));
 }
+
+/** `once` for each thing that is asked for: a person decides for every one of them. */
+export function onceEach(provider: PasswordProvider): PasswordProvider {
+  const providers = new Map<string, PasswordProvider>();
+  return (what) => {
+    const known = providers.get(what) ?? once(provider);
+    providers.set(what, known);
+    return known(what);
+  };
+}

@@ -99,6 +99,27 @@ describe('prepareSession', () => {
     }
   });
 
+  test.each(['cn-north-1', 'us-gov-west-1', 'eusc-de-east-1', 'us-iso-east-1'])(
+    'the region %s is not of the partition that the ARNs are of',
+    async (region) => {
+      const error = await failure(() => prepare({ region, endpoint: 'http://127.0.0.1:1' }));
+      expect(error.code).toBe('INVALID_ARGUMENT');
+      expect(error.message).toContain(region);
+    },
+  );
+
+  test('a region of a partition that is not the first', async () => {
+    const ours = 'arn:aws-cn:rolesanywhere:cn-north-1:123456789012:';
+    const china = {
+      trustAnchorArn: `${ours}trust-anchor/t`,
+      profileArn: `${ours}profile/p`,
+      roleArn: 'arn:aws-cn:iam::123456789012:role/R',
+    };
+    expect(prepare({ ...china, region: 'cn-northwest-1' }).region).toBe('cn-northwest-1');
+    const run = (): PreparedSession => prepare({ ...china, region: 'us-east-1' });
+    expect(await failure(run)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   test('the option for the endpoint wins over AWS_ENDPOINT_URL_ROLESANYWHERE', () => {
     vi.stubEnv('AWS_ENDPOINT_URL_ROLESANYWHERE', 'http://variable.example');
     expect(prepare().url.host).toBe('variable.example');

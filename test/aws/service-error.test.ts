@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { clean, describe as tell, readServiceError, serviceRefused } from '../../src/aws/service-error.ts';
 
@@ -48,6 +49,14 @@ describe('where the code and the words stand', () => {
     ],
   ])('%s', (_, body, headers, code, message) => {
     expect(read(body, headers)).toMatchObject({ code, message });
+  });
+
+  test.each([
+    ['gzip', gzipSync('Blocked').toString('utf8'), ''],
+    ['br', '\u000b\u0003\ufffdBlocked', ''],
+    ['identity', 'Blocked', 'Blocked'],
+  ])('words in the encoding %s', (encoding, body, message) => {
+    expect(read(body, { 'content-encoding': encoding }).message).toBe(message);
   });
 
   test('the request id', () => {

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type ConnectionOptions,
@@ -80,13 +82,14 @@ const opened = { roleArn: 'arn:aws:iam::123456789012:role/R' };
 describe('which authorities count', () => {
   test('an unknown one is refused with a hint, before anything is sent, and not tried again', async () => {
     await using service = await localService([{}], certificate);
+    vi.stubEnv('SSL_CERT_FILE', file('stranger.pem', (await makeAuthority()).pem));
     const said: Said = { warnings: [], steps: [] };
     const error = await failure(() => open(at(service), {}, said));
     expect(error.code).toBe('TLS_UNTRUSTED');
     expect(error.hint).toContain('--ca-bundle');
     expect(service.received).toHaveLength(0);
-    // Twice: once with the runtime's authorities, once with the system's.
-    expect(said.steps.filter((step) => step.startsWith('POST')).length).toBeLessThanOrEqual(2);
+    // Once with the runtime's authorities, once with the system's.
+    expect(said.steps.filter((step) => step.startsWith('POST'))).toHaveLength(2);
   });
 
   test('--ca-bundle and AWS_CA_BUNDLE name one; the option wins', async () => {
@@ -114,6 +117,14 @@ describe('which authorities count', () => {
     await expect(open(at(service), {}, said)).resolves.toMatchObject(opened);
     expect(said.warnings).toEqual([]);
     expect(service.received).toHaveLength(1);
+  });
+
+  test("it is asked too when the other side sends its authority along, as a company's proxy does", async () => {
+    const { cert, key } = certificate;
+    await using service = await localService([{}], { cert: `${cert}\n${authority.pem}`, key });
+    expect(await failure(() => open(at(service)))).toMatchObject({ code: 'TLS_UNTRUSTED' });
+    vi.stubEnv('SSL_CERT_FILE', bundle);
+    await expect(open(at(service))).resolves.toMatchObject(opened);
   });
 
   test.each<[string, () => string]>([
@@ -185,10 +196,33 @@ describe('certificates that a known authority issued', () => {
 });
 
 describe('TLS itself', () => {
-  test('less than TLS 1.2 is refused', async () => {
-    await using service = await localService([{}], { ...certificate, maxVersion: 'TLSv1.1' });
-    expect(await failure(() => open(at(service), { caBundle: bundle }))).toMatchObject({
-      code: 'SERVICE_UNREACHABLE',
+  // What an administrator can do to all of a machine's Node: NODE_OPTIONS=--tls-min-v1.0 and the ciphers' level.
+  describe('where the runtime would take less than TLS 1.2', () => {
+    const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
+    beforeEach(() => {
+      tls.DEFAULT_MIN_VERSION = 'TLSv1';
+      tls.DEFAULT_CIPHERS = 'DEFAULT@SECLEVEL=0';
+    });
+    afterEach(() => {
+      Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS });
+    });
+
+    test.each(['directly', 'through a proxy'])('it is refused %s', async (way) => {
+      await using service = await localService([{}], { ...certificate, maxVersion: 'TLSv1.1' });
+      await using proxy = await localProxy();
+      vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${proxy.port}`);
+      const connection = { caBundle: bundle, proxy: way === 'directly' ? 'none' : 'required' } as const;
+      expect(await failure(() => open(at(service), connection))).toMatchObject({
+        code: 'SERVICE_UNREACHABLE',
+      });
+      expect(service.received).toHaveLength(0);
+      // Nothing else stood in the way.
+      const version = await new Promise((resolve, reject) => {
+        get(at(service), { ca: authority.pem }, ({ socket }) => {
+          resolve(socket instanceof tls.TLSSocket && socket.getProtocol());
+        }).on('error', reject);
+      });
+      expect(version).toBe('TLSv1.1');
     });
   });
 

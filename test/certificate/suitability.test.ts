@@ -47,13 +47,17 @@ describe('checkSuitability', () => {
     expect(warnings[0]).toContain(word);
   });
 
-  it('refuses SHA-1 under ECDSA too', async () => {
-    const { certificateDer } = issue(makeAuthority(), { hash: 'sha1' });
+  it.each([
+    ['P-256', 'sha1', 'SHA-1'],
+    ['P-256', 'sha224', 'SHA-224'],
+    ['rsa-2048', 'sha224', 'SHA-224'],
+  ] as const)('refuses what a key %s signed over %s', async (keyType, hash, word) => {
+    const { certificateDer } = issue(makeAuthority({ keyType }), { hash });
     const reporter = { warn: () => undefined, debug: () => undefined };
     const call = () => {
       checkSuitability(parseCertificate(certificateDer), new Date(), reporter);
     };
-    await expectCode(call, 'CERTIFICATE_UNSUITABLE');
+    expect((await expectCode(call, 'CERTIFICATE_UNSUITABLE')).message).toContain(word);
   });
 
   // The leaf is valid from 2020-01-01T00:00:00Z to 2126-01-01T00:00:00Z, both included.
@@ -63,7 +67,10 @@ describe('checkSuitability', () => {
 
   it.each([
     ['2126-01-01T00:00:00.001Z', 'CERTIFICATE_EXPIRED', '1 second ago'],
-    ['2126-01-01T00:01:00Z', 'CERTIFICATE_EXPIRED', '1 minute ago'],
+    ['2126-01-01T00:01:00Z', 'CERTIFICATE_EXPIRED', 'expired 60 seconds ago'],
+    ['2126-01-02T23:00:00Z', 'CERTIFICATE_EXPIRED', 'expired 47 hours ago'],
+    ['2126-01-03T00:00:09Z', 'CERTIFICATE_EXPIRED', 'expired 2 days ago'],
+    ['2126-01-03T13:00:00Z', 'CERTIFICATE_EXPIRED', 'expired 3 days ago'],
     ['2126-01-01T05:00:01Z', 'CERTIFICATE_EXPIRED', '5 hours ago'],
     ['2126-01-04T00:00:00Z', 'CERTIFICATE_EXPIRED', '3 days ago'],
     ['2019-12-31T23:59:59Z', 'CERTIFICATE_NOT_YET_VALID', 'in 1 second'],

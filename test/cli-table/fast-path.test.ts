@@ -127,7 +127,6 @@ describe('what it leaves to the careful reader', () => {
     [['version', '--debug']],
     [['--version', '--debug']],
     [['--version=false']],
-    [['completion']],
     [['completion', 'tcsh']],
     [['completion', 'bash', 'zsh']],
     [['help', 'serve']],
@@ -172,6 +171,12 @@ describe('help and version', () => {
     expect(readFast(['emulator', word])).toEqual({ command: 'help', values: {}, argument: 'emulator' });
     expect(readFast([word, 'completion'])).toEqual({ command: 'help', values: {}, argument: 'completion' });
     expect(readFast(['credential-process', '--nonsense', word])?.argument).toBe('credential-process');
+  });
+
+  it.each(['--help=false', '-h=0', '-help=F'])('%s says nothing', (word) => {
+    expect(read(word)).toEqual(read());
+    expect(readFast(['version', word])?.command).toBe('version');
+    expect(readFast([word])).toBeUndefined();
   });
 
   it('is not asked for by a value', () => {

@@ -129,7 +129,7 @@ describe('the command line', () => {
     expect(stderr).toMatch(new RegExp(`${name}|${name.slice(2, -4).replace('-', ' ')}`));
   });
 
-  it.each(['0', '899', '43201', '12h', '-900', '900.5', '1e3', '0x384', 'PT1H'])(
+  it.each(['0', '899', '43201', '12h', '-900', '900.5', '1e3', '0x383', '0900', 'PT1H'])(
     '--session-duration %s: exit code 2',
     async (duration) => {
       const { code, stderr } = await refusedHere([...pair('good'), '--session-duration', duration]);

@@ -132,6 +132,20 @@ describe('help', () => {
     expect((await run(['--help'], { env: { LANG: 'fr_FR.UTF-8' } })).stdout).toContain('Commands:');
   });
 
+  it('of completion comes where the old helper has it too: without a shell, and of each shell', async () => {
+    const asked = await run(['help', 'completion']);
+    expect(asked).toMatchObject({ code: 0, stderr: '' });
+    expect(await run(['completion'])).toEqual(asked);
+    expect(await run(['help', 'completion', 'bash'])).toEqual(asked);
+    await refusal('help', 'completion', 'tcsh');
+    await refusal('help', 'version', 'bash');
+  });
+
+  it('is not wanted: --help=false', async () => {
+    expect((await run(['version', '--help=false'])).stdout).toBe(`${packageJson.version}\n`);
+    expect((await refusal('version', '--help=maybe')).error).toContain('either true or false');
+  });
+
   it('goes to stderr, with exit code 2, when nothing is asked for', async () => {
     const { code, stdout, stderr } = await run([]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -237,10 +251,6 @@ describe('what is refused', () => {
 
   it.each(['tcsh', '', 'BASH'])('a completion for %j', async (shell) => {
     expect((await refusal('completion', shell)).error).toContain('shell');
-  });
-
-  it('a completion for no shell', async () => {
-    expect((await refusal('completion')).error).toContain('shell');
   });
 
   it.each(['--system-store-name=MY', '--cache'])('%s, which is to come', async (word) => {

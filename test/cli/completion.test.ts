@@ -69,6 +69,32 @@ function lines({ code, stdout, stderr }: { code: number | null; stdout: string; 
   return [...new Set(stdout.split('\n').filter((line) => line !== ''))].sort();
 }
 
+describe('--no-descriptions', () => {
+  it.each(['bash', 'zsh', 'fish', 'powershell'])('%s', async (shell) => {
+    const { code, stdout, stderr } = await run(['completion', shell, '--no-descriptions']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('trust-anchor-arn');
+    expect(stdout).not.toContain(commands['credential-process'].summary);
+    expect(stdout).not.toContain('trust anchor that the certificate chains to');
+  });
+
+  it.each(Object.entries(shells))('%s offers the same', async (shell, offers) => {
+    // One after the other: zsh writes them into a file.
+    const all = async (): Promise<string[][]> => [
+      await offers('rolesanywhere '),
+      await offers('rolesanywhere sign-string --'),
+    ];
+    const described = await all();
+    const { stdout: full } = await run(['completion', shell]);
+    try {
+      await writeFile(scriptOf(shell), (await run(['completion', shell, '--no-descriptions'])).stdout);
+      expect(await all()).toEqual(described);
+    } finally {
+      await writeFile(scriptOf(shell), full);
+    }
+  });
+});
+
 describe.each(Object.entries(shells))('%s', (shell, offers) => {
   it.each(['rolesanywhere', 'aws_signing_helper'])(
     'reads the script and knows the commands of %s',

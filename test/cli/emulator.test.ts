@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../support/command.ts';
-import { commandFile } from '../support/emulator-process.ts';
+import { run, runProgram } from '../support/command.ts';
+import type { Outcome } from '../support/command.ts';
+import { commandFile, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
+import { requirePart } from '../support/system-parts.ts';
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -95,6 +98,55 @@ describe('emulator', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^rolesanywhere: error: /);
   });
+
+  it.each([
+    ['ECDSA, in PEM', 'P-256', 'pem', []],
+    ['ECDSA, in DER', 'P-384', 'der', []],
+    ['RSA', 'rsa-2048', 'pem', []],
+    ['RSA-PSS', 'rsa-2048', 'pem', ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:32']],
+  ] as const)(
+    'refuses a certificate that a list of openssl ca names, and takes another: %s',
+    async (name, keyType, form, options) => {
+      const pki = path.join(folder, name);
+      await mkdir(pki);
+      const file = (name: string): string => path.join(pki, name);
+      const authority = makeAuthority({ keyType });
+      const [revoked, good] = [issue(authority), issue(authority)];
+      await writeFile(file('ca.pem'), authority.certificatePem);
+      await writeFile(file('ca.key'), authority.privateKeyPem);
+      await writeFile(file('revoked.pem'), revoked.certificatePem + revoked.privateKeyPem);
+      await writeFile(file('good.pem'), good.certificatePem + good.privateKeyPem);
+      await writeFile(
+        file('ca.cnf'),
+        '[ca]\ndefault_ca = emulator\n[emulator]\ndatabase = index.txt\ncrlnumber = crlnumber\n' +
+          'default_md = sha256\ndefault_crl_days = 7\n',
+      );
+      await writeFile(file('index.txt'), '');
+      await writeFile(file('crlnumber'), '01\n');
+      const openssl = async (...words: readonly string[]): Promise<void> => {
+        const { code, stderr } = await runProgram(requirePart('openssl'), words, { cwd: pki });
+        expect(code, stderr).toBe(0);
+      };
+      const ca = ['ca', '-config', 'ca.cnf', '-cert', 'ca.pem', '-keyfile', 'ca.key'];
+      await openssl(...ca, '-revoke', 'revoked.pem', '-crl_reason', 'keyCompromise');
+      await openssl(...ca, '-gencrl', '-out', 'crl.pem', ...options);
+      await openssl('crl', '-in', 'crl.pem', '-outform', form, '-out', `crl.${form}`);
+
+      const emulator = await startEmulatorProcess([
+        ...['--trust-anchor', file('ca.pem'), '--crl', file(`crl.${form}`)],
+      ]);
+      try {
+        const session = (leaf: string): Promise<Outcome> =>
+          run(sessionWords(emulator, { certificate: file(leaf), key: file(leaf) }));
+        expect(await session('good.pem')).toMatchObject({ code: 0 });
+        const { code, stdout, stderr } = await session('revoked.pem');
+        expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
+        expect(stderr).toContain('Certificate revoked');
+      } finally {
+        await emulator.close();
+      }
+    },
+  );
 
   it('refuses a trust anchor that is not there, without a stack', async () => {
     const { code, stdout, stderr } = await run([

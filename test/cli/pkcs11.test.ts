@@ -7,6 +7,7 @@ import type { Outcome, RunOptions } from '../support/command.ts';
 import { startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
+import { runtimes } from '../support/runtimes/runtimes.mjs';
 import { buildWrapper, countCalls, makeSoftHsm, opensslVerifies, softHsmModule } from '../support/softhsm.ts';
 import type { SoftHsm, SoftToken } from '../support/softhsm.ts';
 
@@ -60,6 +61,10 @@ function opened({ code, stdout, stderr }: Outcome): void {
 describe('credential-process', () => {
   it('with a certificate on a token, which finds its key and its issuer', async () => {
     opened(await session(['--certificate', `${token.uri('object=leaf')}?pin-value=1234`]));
+  });
+
+  it.each(runtimes())('on Node.js $name', async ({ path: node }) => {
+    opened(await session(['--certificate', `${token.uri('object=leaf')}?pin-value=1234`], { node }));
   });
 
   it('with a key on a token, which finds its certificate', async () => {

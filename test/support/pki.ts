@@ -8,6 +8,8 @@ import type { KeyObject } from 'node:crypto';
 
 export type TestKeyType = 'rsa-2048' | 'P-256' | 'P-384' | 'P-521';
 
+type Hash = 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384';
+
 export interface CertificateOptions {
   /** The common name; '' makes an empty subject. */
   readonly name?: string;
@@ -21,7 +23,7 @@ export interface CertificateOptions {
   readonly notAfter?: Date;
   /** 1 leaves the extensions out. */
   readonly version?: 1 | 3;
-  readonly hash?: 'md5' | 'sha1' | 'sha256' | 'sha384';
+  readonly hash?: Hash;
   /** basicConstraints; null leaves the extension out. */
   readonly ca?: boolean | null;
   readonly pathLength?: number;
@@ -148,11 +150,12 @@ function extensions(options: CertificateOptions, publicKey: KeyObject, issuerKey
   return list;
 }
 
-function signatureAlgorithm(key: KeyObject, hash: 'md5' | 'sha1' | 'sha256' | 'sha384'): Buffer {
-  const rsa = { md5: '04', sha1: '05', sha256: '0b', sha384: '0c' };
+function signatureAlgorithm(key: KeyObject, hash: Hash): Buffer {
+  const rsa = { md5: '04', sha1: '05', sha224: '0e', sha256: '0b', sha384: '0c' };
   const ec = {
     md5: undefined,
     sha1: '2a8648ce3d0401',
+    sha224: '2a8648ce3d040301',
     sha256: '2a8648ce3d040302',
     sha384: '2a8648ce3d040303',
   };

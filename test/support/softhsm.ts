@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { afterAll } from 'vitest';
 import type { Issued } from './pki.ts';
 import { requirePart } from './system-parts.ts';
 
@@ -143,6 +145,17 @@ p.C_CreateObject(session, [
 p.C_Finalize();
 `;
 
+let builds: string | undefined;
+
+/** Of this file of tests, and gone with it. */
+function buildDirectory(): string {
+  return (builds ??= mkdtempSync(join(tmpdir(), 'pkcs11-')));
+}
+
+afterAll(() => {
+  if (builds !== undefined) rmSync(builds, { recursive: true });
+});
+
 let wrapper: Promise<string> | undefined;
 
 /** The module in pkcs11-wrapper.c, compiled; what its environment does is said there. */
@@ -150,8 +163,7 @@ export function buildWrapper(): Promise<string> {
   return (wrapper ??= (async () => {
     requirePart('p11KitHeaders');
     const source = fileURLToPath(new URL('pkcs11-wrapper.c', import.meta.url));
-    const output = join(repository, '.cache', `pkcs11-wrapper-${process.pid}.so`);
-    await mkdir(dirname(output), { recursive: true });
+    const output = join(buildDirectory(), 'wrapper.so');
     const options = ['-std=gnu17', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC'];
     await run(requirePart('gcc'), [...options, '-I/usr/include/p11-kit-1', '-o', output, source, '-ldl']);
     return output;
@@ -163,7 +175,7 @@ let host: Promise<string> | undefined;
 /** The module's process, built from the source as it stands. */
 export function buildHost(): Promise<string> {
   return (host ??= (async () => {
-    const directory = join(repository, '.cache', `pkcs11-host-${process.pid}`);
+    const directory = buildDirectory();
     await run(process.execPath, [join(repository, 'scripts', 'pkcs11-host.mjs'), directory]);
     return join(directory, 'pkcs11-host.cjs');
   })());

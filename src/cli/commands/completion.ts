@@ -3,6 +3,11 @@ import type { Reading } from '../fast-path.ts';
 import type { Shell } from '../options.ts';
 import { print } from '../output.ts';
 
-export function run({ argument }: Reading<'completion'>): void {
-  print(completionScripts[argument as Shell]());
+export async function run({ argument, values }: Reading<'completion'>): Promise<void> {
+  if (argument === undefined) {
+    const { helpText } = await import('./help.ts');
+    print(await helpText('completion'));
+  } else {
+    print(completionScripts[argument as Shell](!values['no-descriptions']));
+  }
 }

@@ -7,15 +7,9 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issue, makeAuthority } from '../../support/pki.ts';
 import type { TestKeyType } from '../../support/pki.ts';
-import {
-  buildHost,
-  buildWrapper,
-  countCalls,
-  makeSoftHsm,
-  opensslVerifies,
-  softHsmModule,
-} from '../../support/softhsm.ts';
+import { buildHost, buildWrapper, countCalls, makeSoftHsm, softHsmModule } from '../../support/softhsm.ts';
 import type { SoftHsm, SoftToken } from '../../support/softhsm.ts';
+import { describeSigner } from '../../support/signer-contract.ts';
 import { requirePart } from '../../support/system-parts.ts';
 import { failure, open, pinProvider, signsFor, waitUntil } from './rig.ts';
 
@@ -45,26 +39,34 @@ async function openCounted(options: Parameters<typeof open>[0]) {
   return { ...contents, calls: () => countCalls(log) };
 }
 
-describe('every kind of key and digest', () => {
-  const digests = ['SHA256', 'SHA384', 'SHA512'] as const;
+describe.each<TestKeyType>(['rsa-2048', 'P-256', 'P-384', 'P-521'])('%s', (keyType) => {
+  const key = issue(root, { keyType });
+  const spki = key.keys.publicKey.export({ type: 'spki', format: 'der' });
+  let own: SoftToken;
+  let log: string;
 
-  it.each<TestKeyType>(['rsa-2048', 'P-256', 'P-384', 'P-521'])('%s', async (keyType) => {
-    const key = issue(root, { keyType });
-    const own = await hsm.makeToken(keyType);
+  beforeAll(async () => {
+    own = await hsm.makeToken(keyType);
     await own.importPair(key, { id: '01', label: 'leaf' });
-    const { signer } = await open({ certificate: own.uri() });
-    const spki = key.keys.publicKey.export({ type: 'spki', format: 'der' });
-    expect(signer?.keyType).toBe(keyType === 'rsa-2048' ? 'rsa' : 'ec');
-    expect(Buffer.from(signer?.publicKey ?? [])).toEqual(spki);
-    for (const digest of digests) {
-      const message = Buffer.from(digest);
-      const signature = (await signer?.sign(message, digest)) ?? new Uint8Array();
-      expect(await opensslVerifies(spki, message, signature, digest.toLowerCase())).toBe(true);
-      expect(await opensslVerifies(spki, Buffer.from('another'), signature, digest.toLowerCase())).toBe(
-        false,
-      );
-    }
+    log = join(hsm.directory, `contract-${keyType}`);
   });
+
+  describeSigner(keyType, () => ({
+    publicKey: spki,
+    open: async () => {
+      process.env['WRAPPER_MODULE'] = softHsmModule;
+      process.env['WRAPPER_LOG'] = log;
+      const { signer } = await open({ certificate: own.uri(), library: await buildWrapper() });
+      if (signer === undefined) throw new Error('no signer');
+      expect(signer.keyType).toBe(keyType === 'rsa-2048' ? 'rsa' : 'ec');
+      return signer;
+    },
+    expectNothingLeft: async () => {
+      const counts = await countCalls(log);
+      expect(counts['C_CloseSession']).toBe(counts['C_OpenSession']);
+      expect(counts['C_Finalize']).toBe(counts['C_Initialize']);
+    },
+  }));
 });
 
 describe('calls of the module', () => {
