@@ -4,7 +4,8 @@
 //
 //   dist/rolesanywhere.cjs   what every run needs, `version` included
 //   dist/NAME.cjs            what main.ts imports only where it is called for, one file each
-//   dist/pkcs11.cjs …        a key backend or another large part that few runs need
+//   dist/NAME.cjs            and what the commands import so: keys of other kinds than plain files, `backends` below
+//   dist/pkcs11.cjs          of these, keys on tokens, which starts
 //   dist/pkcs11-host.cjs     the process that loads PKCS#11 modules, with its addon in dist/native (pkcs11-host.mjs)
 //   dist/vendor/NAME.cjs     a dependency: third-party code alone, so that our one error class exists exactly once
 import { execFile } from 'node:child_process';
@@ -36,6 +37,8 @@ const common = {
   target: 'node20.19',
   minifyWhitespace: true,
   minifySyntax: true,
+  // No name is read at run time: every error class says its own.
+  minifyIdentifiers: true,
   legalComments: 'none',
   logLevel: 'warning',
   // import() becomes require(): Node's loader of ES modules is slow to start.
@@ -46,6 +49,7 @@ const common = {
 const main = 'src/cli/main.ts';
 const shared = [
   'src/errors.ts',
+  'src/encoding/encoding-error.ts',
   'src/runtime/version.ts',
   'src/cli/commands/version.ts',
   'src/cli/exit-codes.ts',
@@ -54,15 +58,14 @@ const shared = [
   'src/cli/output.ts',
 ];
 
-/**
- * What a command imports only where it is called for, and is large enough for a file of its own. What two files need
- * stands in both: only RolesAnywhereError, which is shared, may be thrown from one to the other.
- */
+/** What a command imports only where it is called for, and is large enough for a file of its own. */
 const backends = {
   'src/certificate/selector.ts': 'selector',
-  'src/key/file/encrypted.ts': 'encrypted',
+  'src/key/file/encrypted.ts': 'encrypted-key',
+  'src/key/file/ml-dsa-signer.ts': 'ml-dsa',
   'src/key/pkcs11/open.ts': 'pkcs11',
-  'src/key/pkcs12/open.ts': 'pkcs12',
+  'src/key/pkcs12/file.ts': 'pkcs12',
+  'src/key/pkcs12/open.ts': 'pkcs12-key',
   'src/key/tpm/open.ts': 'tpm',
 };
 
@@ -137,7 +140,6 @@ async function buildVendor() {
         ...common,
         entryPoints: [vendorEntry(name)],
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
-        minifyIdentifiers: true,
         metafile: true,
         ...moduleUrl,
         // As Node itself does it: a module that exports 'module.exports' is that value when required.

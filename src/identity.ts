@@ -162,11 +162,10 @@ async function findCertificates(options: IdentityOptions, sources: Sources): Pro
   if (selector && !fromCertificate && !fromKey) throw noStore();
   if (fromCertificate?.type === 'pkcs11')
     return openTokens(options, fromCertificate.uri, fromKey, selector, sources);
-  if (!fromCertificate && fromKey?.type === 'pkcs11')
-    return openTokens(options, undefined, fromKey, selector, sources);
-  const found = fromCertificate
-    ? await readBundle(fromCertificate, 'certificate', sources, keyPassword)
-    : await certificatesBeside(fromKey, sources, keyPassword);
+  let found: readonly Certificate[];
+  if (fromCertificate) found = await readBundle(fromCertificate, 'certificate', sources, keyPassword);
+  else if (fromKey?.type === 'pkcs11') return openTokens(options, undefined, fromKey, selector, sources);
+  else found = await certificatesBeside(fromKey, sources, keyPassword);
   if (selector === undefined) return { found, eligible: found };
   const { selectCertificate } = await import('./certificate/selector.ts');
   const where = options.certificate ?? options.privateKey ?? '';
@@ -267,13 +266,10 @@ async function keyBeside(
 
 /** Without `--certificate` the key's own source must hold the certificate. */
 async function certificatesBeside(
-  key: KeyReference | undefined,
+  key: Exclude<KeyReference, { readonly type: 'pkcs11' }> | undefined,
   sources: Sources,
   keyPassword: PasswordProvider | undefined,
 ): Promise<readonly Certificate[]> {
-  if (key?.type === 'pkcs11') {
-    throw new RolesAnywhereError('KEY_UNSUPPORTED', 'keys on PKCS#11 tokens are not supported yet');
-  }
   if (key?.type === 'tpm') throw missing('--certificate', ', and a TPM holds none');
   if (key === undefined) throw missing('--certificate');
   const source = await sources.read(key, 'private key');

@@ -95,7 +95,7 @@ function parseEndpoint(name: string, text: string): URL {
       hint: 'an endpoint looks like https://host:port/path',
     });
   };
-  if (!/^https?:\/\//iu.test(text) || !URL.canParse(text)) return fail('is not an http or https URL');
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return fail('is not an http or https URL');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') return fail('must not hold a user name or password');
   if (url.search !== '' || url.hash !== '') return fail('must not hold a query or a fragment');

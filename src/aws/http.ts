@@ -1,6 +1,7 @@
 import { RolesAnywhereError } from '../errors.ts';
 import { type Reporter, silent } from '../reporter.ts';
-import { type Answer, exchange } from '../runtime/transport.ts';
+import { uptime } from '../runtime/clock.ts';
+import { type Answer, exchange, TransportError } from '../runtime/transport.ts';
 import { explainFailure } from './failures.ts';
 import { hostOf, isLoopback, proxyFor, type ProxyMode } from './proxy.ts';
 import { backoff, isThrottling, pause, retryAfter } from './retry.ts';
@@ -19,8 +20,8 @@ export interface ConnectionOptions {
   readonly timeoutSeconds?: number;
   readonly reporter?: Reporter;
   readonly now?: () => Date;
-  /** Waits between retries; rejects when the signal aborts. For tests. */
-  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Waits between retries. For tests. */
+  readonly sleep?: (milliseconds: number) => Promise<void>;
   /** From 0 to 1; for tests. */
   readonly random?: () => number;
 }
@@ -95,16 +96,17 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
   let signed = await sign();
 
   // From here on: what comes before may have waited for a person at a PIN prompt.
-  const signal = AbortSignal.timeout(Math.min(Math.ceil(timeoutSeconds * 1000), longestTimer));
+  const end = uptime() + Math.min(timeoutSeconds * 1000, longestTimer);
   let attempt = 1;
   let last: RolesAnywhereError | undefined;
   const waitFor = async (problem: RolesAnywhereError, atLeast = 0): Promise<void> => {
     if (attempt >= maxAttempts) throw problem;
     attempt += 1;
     last = problem;
-    await sleep(Math.max(atLeast, backoff(attempt, random())), signal).catch(() => {
-      throw outOfTime(service, timeoutSeconds, problem);
-    });
+    const left = end - uptime();
+    const wait = Math.max(atLeast, backoff(attempt, random()));
+    await sleep(Math.min(wait, left));
+    if (wait >= left) throw outOfTime(service, timeoutSeconds, problem);
   };
 
   for (;;) {
@@ -115,10 +117,13 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     const started = Date.now();
     let answer: Answer;
     try {
-      const limits = { connectTimeout, answerTimeout, maxAnswerBytes, signal };
+      const timeLeft = Math.max(end - uptime(), 0);
+      const limits = { connectTimeout, answerTimeout, maxAnswerBytes, timeLeft };
       answer = await exchange({ ...request, ...limits, ca, verifyTls, proxy });
     } catch (cause) {
-      if (signal.aborted) throw outOfTime(service, timeoutSeconds, last);
+      if (cause instanceof TransportError && cause.code === 'OUT_OF_TIME') {
+        throw outOfTime(service, timeoutSeconds, last);
+      }
       const { error, retry, unknownAuthority } = explainFailure(cause, url, proxy);
       reporter.debug(`${error.message}, after ${Date.now() - started} ms`);
       if (unknownAuthority && mayAskSystem) {

@@ -40,7 +40,6 @@ export function retryAfter(header: string | undefined, now: Date): number {
   return Number.isNaN(wait) ? 0 : Math.min(Math.max(wait, 0), 20_000);
 }
 
-export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  const { setTimeout: wait } = await import('node:timers/promises');
-  await wait(milliseconds, undefined, { signal });
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

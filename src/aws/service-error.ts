@@ -37,7 +37,7 @@ export function readServiceError(answer: Answer): ServiceErrorDetails {
 /** An HTML page of a proxy: its words without the tags. JSON without a message may hold anything, credentials too. */
 function proxyWords(body: string): string {
   if (/^\s*[{[]/u.test(body)) return '';
-  return body.slice(0, 4096).replace(/<(style|script)\b[^]*?<\/\1>|<[^>]*>/giu, ' ');
+  return body.slice(0, 4096).replace(/<(style|script)\b[^]*?<\/\1>|<[^>]*>/gi, ' ');
 }
 
 /** The error for a refusal: the service's own words, its code, the status and the request id, and the cure if known. */
@@ -55,36 +55,36 @@ export function describe({ status, code, message, requestId }: ServiceErrorDetai
   return `${message === '' ? 'no words given' : message} (${facts.filter((fact) => fact !== undefined).join(', ')})`;
 }
 
-/** The opaque refusals of the field, and what stands behind each. */
+/** The opaque refusals of the field, and what stands behind each. Without the u flag: see certificate/name.ts. */
 const hints: readonly (readonly [words: RegExp, hint: string])[] = [
   [
-    /untrusted signing certificate|untrusted certificate/iu,
+    /untrusted signing certificate|untrusted certificate/i,
     "the certificate does not chain to the trust anchor's: check --trust-anchor-arn, and give missing issuers with --intermediates",
   ],
   [
-    /insufficient certificate/iu,
+    /insufficient certificate/i,
     'the certificate lacks what the service demands: X.509 v3, digitalSignature, CA:false, SHA-256 or better, a subject',
   ],
   [
-    /revoked/iu,
+    /revoked/i,
     'the certificate is on a revocation list that the trust anchor imported: have a new one issued',
   ],
   [
-    /unable to assume role/iu,
+    /unable to assume role/i,
     "check that the profile lists the role, and that the role's trust policy lets rolesanywhere.amazonaws.com do sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity under conditions that this certificate meets",
   ],
   [
-    /not authorized to set rolesessionname/iu,
+    /not authorized to set rolesessionname/i,
     'leave --role-session-name out, or let the profile accept it (acceptRoleSessionName)',
   ],
-  [/scoped to a valid region/iu, "leave --region out, or give the trust anchor's region"],
+  [/scoped to a valid region/i, "leave --region out, or give the trust anchor's region"],
   [
-    /invalid signature|signature.*(?:expired|match|not valid)|signing date/iu,
+    /invalid signature|signature.*(?:expired|match|not valid)|signing date/i,
     "check this machine's clock, and that nothing between here and the service changes requests",
   ],
-  [/profile.*(?:disabled|not enabled)/iu, 'enable the profile, or name another with --profile-arn'],
+  [/profile.*(?:disabled|not enabled)/i, 'enable the profile, or name another with --profile-arn'],
   [
-    /(?:trust ?anchor).*(?:disabled|not enabled)/iu,
+    /(?:trust ?anchor).*(?:disabled|not enabled)/i,
     'enable the trust anchor, or name another with --trust-anchor-arn',
   ],
 ];
@@ -102,7 +102,8 @@ function hintFor({ code, message }: ServiceErrorDetails): string | undefined {
 
 /** Text from outside, fit for one line of a terminal: no control characters, single spaces, cut at a length. */
 export function clean(value: string, length: number): string {
-  const line = value.replace(/[\p{C}\p{Z}]+/gu, ' ').trim();
+  // By its constructor: see certificate/name.ts.
+  const line = value.replace(new RegExp('[\\p{C}\\p{Z}]+', 'gu'), ' ').trim();
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }
 

@@ -81,9 +81,12 @@ function formatRelativeName(set: DerReader): string {
 function escapeValue(value: string): string {
   // Most values are as plain as this, and to compile the expressions below takes longer than all the rest.
   if (/^[A-Za-z0-9][A-Za-z0-9 .:@/=_-]*[A-Za-z0-9]$/.test(value)) return value;
+  // By its constructor, for V8 loads its Unicode tables as soon as it meets \p, or i with u, in a file that it parses.
   return value
     .replace(/["+,;<>\\]|^[ #]| $/gu, '\\$&')
-    .replace(/\p{C}/gu, (character) => Buffer.from(character).toString('hex').replace(/../g, '\\$&'));
+    .replace(new RegExp('\\p{C}', 'gu'), (character) =>
+      Buffer.from(character).toString('hex').replace(/../g, '\\$&'),
+    );
 }
 
 function latin1(content: Uint8Array): string {

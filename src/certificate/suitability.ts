@@ -34,7 +34,7 @@ export function checkSuitability(leaf: Certificate, now: Date, reporter: Reporte
       'the service takes SHA-256 or stronger: have it issued anew',
     );
   }
-  if (formatName(leaf.subject) === '') {
+  if (leaf.subject.length === 2) {
     refuse('has an empty subject', 'have it issued with a common name');
   }
   for (const [value, extension] of [
@@ -50,19 +50,19 @@ export function checkSuitability(leaf: Certificate, now: Date, reporter: Reporte
 }
 
 function checkValidity(leaf: Certificate, now: Date): void {
-  const clock = `this machine's clock, which says ${timestamp(now)}`;
+  const clock = () => `this machine's clock, which says ${timestamp(now)}`;
   if (now > leaf.notAfter) {
     throw new RolesAnywhereError(
       'CERTIFICATE_EXPIRED',
       `${describeCertificate(leaf)} expired ${span(+now - +leaf.notAfter)} ago, at ${timestamp(leaf.notAfter)}`,
-      { hint: `renew it, or correct ${clock}` },
+      { hint: `renew it, or correct ${clock()}` },
     );
   }
   if (now < leaf.notBefore) {
     throw new RolesAnywhereError(
       'CERTIFICATE_NOT_YET_VALID',
       `${describeCertificate(leaf)} will be valid in ${span(+leaf.notBefore - +now)}, from ${timestamp(leaf.notBefore)}`,
-      { hint: `wait until then, or correct ${clock}` },
+      { hint: `wait until then, or correct ${clock()}` },
     );
   }
 }

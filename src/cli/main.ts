@@ -30,6 +30,8 @@ export async function main(words: readonly string[]): Promise<number> {
   let debug = false;
   // Rejections that nobody awaits end here too.
   process.on('uncaughtException', (error) => process.exit(fail(error, debug)));
+  // Who waits for what never comes would end without a word, as after a success.
+  process.on('beforeExit', () => process.exit(fail(new Error('nothing is left to wait for'), debug)));
   try {
     if (words.length === 0) {
       const { helpText } = await import('./commands/help.ts');

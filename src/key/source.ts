@@ -1,13 +1,12 @@
 import { closeSync, fstatSync, lstatSync, openSync, read, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { platform } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { RolesAnywhereError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { isRuntimesOwn } from '../runtime/descriptor.ts';
 import { env } from '../runtime/env.ts';
 import { errnoOf, reasonOf } from '../runtime/errno.ts';
+import { platform } from '../runtime/platform.ts';
 import type { PasswordProvider } from './password.ts';
 import type { Pkcs12File } from './pkcs12/file.ts';
 import type { SourceReference } from './reference.ts';
@@ -48,7 +47,7 @@ export class Sources implements Disposable {
 
   /** Opens a PKCS#12 file once: its key and its certificates have one password. Throws what `openPkcs12File` throws. */
   async openPkcs12(source: Source, keyPassword: PasswordProvider | undefined): Promise<Pkcs12File> {
-    const { openPkcs12File } = await import('./pkcs12/open.ts');
+    const { openPkcs12File } = await import('./pkcs12/file.ts');
     const file = this.#pkcs12.get(source) ?? (await openPkcs12File(source, keyPassword));
     this.#pkcs12.set(source, file);
     return file;
@@ -150,7 +149,7 @@ async function readFile(path: string): Promise<Pick<Source, 'bytes' | 'exposed'>
 
 /** Windows reports a mode that has nothing to do with who may read the file. */
 function isExposed(status: Stats): boolean {
-  return status.isFile() && (status.mode & 0o004) !== 0 && platform() !== 'win32';
+  return status.isFile() && (status.mode & 0o004) !== 0 && platform !== 'win32';
 }
 
 /** Kubernetes mounts secrets as root's links to world-readable files; nobody can change that from inside. */
@@ -172,7 +171,7 @@ function readDescriptor(descriptor: number): Promise<Uint8Array> {
         if (code === 'EOF') return 0; // How Windows reports that the other end is closed.
         // Whoever shares the pipe may have made it non-blocking.
         if (code !== 'EAGAIN' || Date.now() > giveUp) throw error;
-        await sleep(5);
+        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
   });

@@ -2,6 +2,7 @@
 // ESM loader, some 5 ms.
 import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { request as requestSecure, type RequestOptions } from 'node:https';
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 /** One HTTP exchange, as raw as it goes: no retry, no redirect, no interpretation. */
@@ -21,7 +22,8 @@ export interface Exchange {
   /** Milliseconds from there until the whole answer is here. */
   readonly answerTimeout: number;
   readonly maxAnswerBytes: number;
-  readonly signal: AbortSignal;
+  /** Milliseconds for all of it: what is left of the caller's time. */
+  readonly timeLeft: number;
 }
 
 export interface Answer {
@@ -32,7 +34,8 @@ export interface Answer {
 }
 
 /** What the runtime has no error code of its own for. */
-export type TransportFailure = 'CONNECT_TIMEOUT' | 'ANSWER_TIMEOUT' | 'ANSWER_TOO_LARGE' | 'PROXY_REFUSED';
+export type TransportFailure =
+  'CONNECT_TIMEOUT' | 'ANSWER_TIMEOUT' | 'OUT_OF_TIME' | 'ANSWER_TOO_LARGE' | 'PROXY_REFUSED';
 
 export class TransportError extends Error {
   override readonly name = 'TransportError';
@@ -50,7 +53,7 @@ export class TransportError extends Error {
 /**
  * Sends one request and reads the whole answer.
  *
- * @throws TransportError, the signal's reason, or the runtime's own error (Node's system, TLS and parser errors)
+ * @throws TransportError or the runtime's own error (Node's system, TLS and parser errors)
  */
 export async function exchange(request: Exchange): Promise<Answer> {
   return request.proxy === undefined ? direct(request) : proxied(request, request.proxy);
@@ -75,7 +78,6 @@ function direct(request: Exchange): Promise<Answer> {
       headers: request.headers,
       // A connection of its own: sessions are opened once in an hour, there is nothing to keep alive.
       agent: false,
-      signal: request.signal,
       // Node gives each address 250 ms, too little for a far region over a slow line.
       autoSelectFamilyAttemptTimeout: 1000,
       ...(secure ? tlsOptions(request) : {}),
@@ -114,13 +116,9 @@ async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
   const { Pool, ProxyAgent, request: send } = await import('undici');
   const tls = { ...tlsOptions(request), timeout: request.connectTimeout };
   let limits: TimeLimits | undefined;
-  // Our own limits, as without a proxy: undici's begin anew with each byte, and it heeds a signal only once the
-  // tunnel stands.
+  // Our own limits, as without a proxy: undici's begin anew with each byte.
   const overdue = new Promise<never>((_resolve, reject) => {
     limits = limitTime(request, reject);
-    request.signal.addEventListener('abort', () => {
-      reject(request.signal.reason as Error);
-    });
   });
   const agent = new ProxyAgent({
     uri: proxy.origin,
@@ -141,7 +139,6 @@ async function proxied(request: Exchange, proxy: URL): Promise<Answer> {
       method: request.method,
       headers: request.headers,
       body: request.body,
-      signal: request.signal,
     });
     const body = await collect(answer.body, request.maxAnswerBytes);
     return { status: answer.statusCode, headers: flatten(answer.headers), body };
@@ -184,14 +181,16 @@ interface TimeLimits {
   readonly stop: () => void;
 }
 
+/** By timers and no AbortSignal, which takes half a millisecond longer. */
 function limitTime(
-  { connectTimeout, answerTimeout }: Exchange,
+  { connectTimeout, answerTimeout, timeLeft }: Exchange,
   overdue: (error: TransportError) => void,
 ): TimeLimits {
   const start = (code: TransportFailure, milliseconds: number) =>
     setTimeout(() => {
       overdue(new TransportError(code));
     }, milliseconds);
+  const whole = start('OUT_OF_TIME', timeLeft);
   let timer = start('CONNECT_TIMEOUT', connectTimeout);
   return {
     connected: () => {
@@ -199,21 +198,31 @@ function limitTime(
       timer = start('ANSWER_TIMEOUT', answerTimeout);
     },
     stop: () => {
+      clearTimeout(whole);
       clearTimeout(timer);
     },
   };
 }
 
-async function collect(stream: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    // Leaving the loop destroys the stream, and with it the connection.
-    if (size > limit) throw new TransportError('ANSWER_TOO_LARGE');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+/** By events: `for await` takes half a millisecond longer. */
+function collect(stream: Readable, limit: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    stream.on('data', (chunk: Uint8Array) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      // Takes the connection along.
+      if (size > limit) stream.destroy(new TransportError('ANSWER_TOO_LARGE'));
+    });
+    stream.on('end', () => {
+      resolve(Buffer.concat(chunks).toString('utf8'));
+    });
+    stream.on('error', reject);
+    stream.on('close', () => {
+      reject(hangUp());
+    });
+  });
 }
 
 function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Answer['headers'] {

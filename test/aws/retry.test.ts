@@ -34,7 +34,8 @@ describe('Retry-After', () => {
   });
 });
 
-test('a pause ends at once when time is up', async () => {
-  await expect(pause(60_000, AbortSignal.abort())).rejects.toThrow();
-  await expect(pause(1, new AbortController().signal)).resolves.toBeUndefined();
+test('a pause lasts as long as it is to', async () => {
+  const before = performance.now();
+  await pause(30);
+  expect(performance.now() - before).toBeGreaterThan(28);
 });

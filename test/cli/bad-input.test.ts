@@ -245,7 +245,7 @@ describe('files', () => {
       [0, 1, 2].map(async (lane) => {
         for (const number of numbers.filter((each) => each % 3 === lane)) {
           const words = [...pair('good'), '--private-key', `fd:${number}`];
-          const { code } = await refusedHere(words, { timeout: 10_000 });
+          const { code } = await refusedHere(words);
           expect(code, `fd:${number}`).toBe(3);
         }
       }),

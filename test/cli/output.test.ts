@@ -102,6 +102,14 @@ describe('a defect', () => {
     expect(stderr).not.toContain('canary');
   });
 
+  it('that waits for what never comes is told the same way', async () => {
+    const deaf = `import fs from 'node:fs'; fs.read = () => undefined;`;
+    const words = ['read-certificate-data', '--certificate', '-'];
+    const { code, stdout, stderr } = await run(words, { env: broken(deaf) });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^rolesanywhere: error: .*\nrolesanywhere: hint: .*\n$/);
+  });
+
   it('in the background is told the same way', async () => {
     const later = `setTimeout(() => { Promise.reject(new RangeError('CANARY'.toLowerCase())) }, 300);`;
     const { code, stdout, stderr } = await run(['emulator'], { env: broken(later) });

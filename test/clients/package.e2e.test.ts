@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -40,6 +41,17 @@ describe('the published package', () => {
     expect(
       files.filter((file) => /^(src|test|fixtures|scripts|bench)\/|\.(key|pem|tsbuildinfo)$/.test(file)),
     ).toEqual([]);
+  });
+
+  it('has no dead link in its pages', async () => {
+    const pages = files.filter((file) => file.endsWith('.md'));
+    expect(pages.length).toBeGreaterThan(10);
+    for (const page of pages) {
+      const text = await readFile(join(packed, page), 'utf8');
+      for (const [, path = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)) {
+        expect(existsSync(join(packed, dirname(page), path)), `${path} in ${page}`).toBe(true);
+      }
+    }
   });
 
   it('has the command under both names, and no address of this machine in it', async () => {

@@ -10,6 +10,7 @@ import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { commandFile } from '../support/emulator-process.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 const run = promisify(execFile);
@@ -79,6 +80,17 @@ describe('what the pages show works as it stands', () => {
     }
   });
 
+  it.each(['files', 'pkcs12'])('docs/keys/%s.md', async (name) => {
+    const folder = join(directory, name);
+    await mkdir(folder);
+    const { certificatePem, privateKeyPem } = issue(makeAuthority());
+    await writeFile(join(folder, 'leaf.pem'), certificatePem);
+    await writeFile(join(folder, 'leaf.key'), privateKeyPem);
+    const script = (await blocks(`docs/keys/${name}.md`, 'sh')).join('');
+    const { stdout } = await run(requirePart('bash'), ['-euc', script], { cwd: folder, env });
+    expect(stdout).toMatch(/[0-9a-f]{136,}$/);
+  });
+
   it('the library, in the README and docs/testing-with-the-emulator.md', async () => {
     const [start = ''] = await blocks('docs/testing-with-the-emulator.md', 'ts');
     const [open = ''] = await blocks('README.md', 'ts');
@@ -89,11 +101,14 @@ ${open.replaceAll("'leaf.", "'pki/leaf.").replace('prepareSession({ ', 'prepareS
 console.log(credentials.accessKeyId);
 `;
     const file = join(directory, 'program.ts');
-    await writeFile(file, program);
+    await writeFile(
+      file,
+      `${program}export type * from 'rolesanywhere';\nexport type * from 'rolesanywhere/emulator';\n`,
+    );
     const options = [
       '--noEmit',
+      // Without skipLibCheck and the DOM: our declarations must need neither.
       '--strict',
-      '--skipLibCheck',
       '--module',
       'nodenext',
       '--target',

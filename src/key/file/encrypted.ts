@@ -2,7 +2,6 @@ import { EncodingError } from '../../encoding/encoding-error.ts';
 import type { PemBlock } from '../../encoding/pem.ts';
 import { decryptPrivateKeyInfo } from '../../encoding/pkcs8.ts';
 import { decryptPem } from '../../encoding/traditional-pem.ts';
-import { RolesAnywhereError } from '../../errors.ts';
 import type { PasswordProvider } from '../password.ts';
 import type { Signer } from '../signer.ts';
 import { unlock } from '../unlock.ts';
@@ -11,14 +10,15 @@ import { openPlain } from './plain.ts';
 /**
  * Opens an encrypted PKCS#8 key, DER.
  *
- * @throws RolesAnywhereError KEY_INVALID, KEY_UNSUPPORTED, or a code of passwords
+ * @throws RolesAnywhereError KEY_UNSUPPORTED, or a code of passwords
+ * @throws EncodingError
  */
 export function openEncryptedDer(
   der: Uint8Array,
   name: string,
   keyPassword: PasswordProvider | undefined,
 ): Promise<Signer> {
-  return open(name, keyPassword, async (password) =>
+  return unlock(`private key ${name}`, keyPassword, async (password) =>
     openDecrypted(await decryptPrivateKeyInfo(der, password), name),
   );
 }
@@ -30,20 +30,9 @@ export function openEncryptedPem(
   keyPassword: PasswordProvider | undefined,
   curve: string | undefined,
 ): Promise<Signer> {
-  return open(name, keyPassword, async (password) => openDecrypted(decryptPem(block, password), name, curve));
-}
-
-async function open(
-  name: string,
-  keyPassword: PasswordProvider | undefined,
-  opener: (password: Uint8Array) => Promise<Signer | undefined>,
-): Promise<Signer> {
-  try {
-    return await unlock(`private key ${name}`, keyPassword, opener);
-  } catch (error) {
-    if (!(error instanceof EncodingError)) throw error;
-    throw new RolesAnywhereError('KEY_INVALID', `cannot parse private key ${name}: ${error.message}`);
-  }
+  return unlock(`private key ${name}`, keyPassword, (password) =>
+    openDecrypted(decryptPem(block, password), name, curve),
+  );
 }
 
 /** One wrong password in 256 yields bytes with a good padding: they are no key. */

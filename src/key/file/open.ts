@@ -8,7 +8,7 @@ import type { PasswordProvider } from '../password.ts';
 import type { Signer } from '../signer.ts';
 import type { Source } from '../source.ts';
 import { openPlain } from './plain.ts';
-import { notYet, readCurve } from './private-key.ts';
+import { readCurve } from './private-key.ts';
 
 /**
  * Opens the private key in a PEM or DER file; certificates beside it are passed over.
@@ -79,14 +79,12 @@ function theKey(blocks: readonly PemBlock[], bytes: Uint8Array, name: string): P
       { hint: 'leave only the one that belongs to the certificate in it' },
     );
   }
-  switch (key.label) {
-    case 'OPENSSH PRIVATE KEY':
-      throw notYet(`${name} is in OpenSSH's own format`, 'ssh-keygen -p -m PKCS8 -N "" -f FILE');
-    case 'TSS2 PRIVATE KEY':
-      throw notYet(`${name} is a TPM key`, undefined);
-    default:
-      return key;
+  if (key.label === 'OPENSSH PRIVATE KEY') {
+    throw new RolesAnywhereError('KEY_UNSUPPORTED', `private key ${name} is in OpenSSH's own format`, {
+      hint: 'write it as PEM: ssh-keygen -p -m PKCS8 -N "" -f FILE',
+    });
   }
+  return key;
 }
 
 async function openDer(

@@ -168,14 +168,6 @@ export function readCurve(parameters: DerReader, source: string): string | undef
   );
 }
 
-export function notYet(what: string, command: string | undefined): RolesAnywhereError {
-  return new RolesAnywhereError(
-    'KEY_UNSUPPORTED',
-    `private key ${what}, which is not supported yet`,
-    command === undefined ? {} : { hint: `write it as PEM: ${command}` },
-  );
-}
-
 function unsupported(what: string): RolesAnywhereError {
   return new RolesAnywhereError(
     'KEY_UNSUPPORTED',

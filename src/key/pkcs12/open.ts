@@ -7,8 +7,6 @@ import { openPlain } from '../file/plain.ts';
 import type { Signer } from '../signer.ts';
 import type { Pkcs12File } from './file.ts';
 
-export { openPkcs12File } from './file.ts';
-
 /**
  * Opens the key in a PKCS#12 file. Of several, it is the one that belongs to a certificate.
  *
