@@ -81,16 +81,14 @@ function passwordSource(values: KeyValues, option: PasswordOption): PasswordSour
   const text = values[option];
   if (text === undefined) return undefined;
   const source = parsePasswordSource(text, `--${option}`);
-  const streams =
-    source.type === 'stdin'
-      ? ['-', 'fd:0', 'stdin']
-      : source.type === 'descriptor'
-        ? [`fd:${source.descriptor}`]
-        : [];
+  const descriptor =
+    source.type === 'stdin' ? 0 : source.type === 'descriptor' ? source.descriptor : undefined;
   const others = ['certificate', 'private-key', 'intermediates', 'key-password-from'] as const;
   for (const other of others) {
     const value = values[other];
-    if (other === option || value === undefined || !streams.includes(value)) continue;
+    if (other === option || value === undefined) continue;
+    const [, digits] = /^fd:(\d+)$/.exec(value.replace(/^(?:-|stdin)$/, 'fd:0')) ?? [];
+    if (digits === undefined || Number(digits) !== descriptor) continue;
     throw new RolesAnywhereError(
       'INVALID_ARGUMENT',
       `--${other} and --${option} cannot both be read from ${value}`,

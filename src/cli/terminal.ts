@@ -35,8 +35,9 @@ export async function askSecretly(what: string): Promise<Secret<Uint8Array>> {
     throw passwordRequired(what, 'and there is no terminal to ask for its password on');
   }
   try {
-    writeSync(screen, `rolesanywhere: password of ${harmless(what)}: `);
+    // First, or what is typed at once would be shown.
     keyboard.setRawMode(true);
+    writeSync(screen, `rolesanywhere: password of ${harmless(what)}: `);
     return new Secret(await readLine(keyboard));
   } finally {
     keyboard.setRawMode(false);

@@ -46,7 +46,7 @@ export function parsePasswordSource(text: string, option: string): PasswordSourc
     case 'fd':
       if (!/^\d{1,6}$/.test(rest)) throw invalid('has no number behind fd:');
       // The same stream by another name.
-      return rest === '0' ? { type: 'stdin' } : { type: 'descriptor', descriptor: Number(rest) };
+      return Number(rest) === 0 ? { type: 'stdin' } : { type: 'descriptor', descriptor: Number(rest) };
     default:
       throw invalid('does not say where the password is');
   }

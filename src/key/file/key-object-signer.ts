@@ -24,6 +24,8 @@ export class KeyObjectSigner implements Signer {
         type,
       });
       this.publicKey = createPublicKey(this.#key).export({ format: 'der', type: 'spki' });
+      // Node.js 22 imports ML-DSA keys, as its OpenSSL can, and cannot use them.
+      if ((this.#key.asymmetricKeyType as string | undefined) !== keyType) throw new Error('another type');
     } catch {
       // OpenSSL's words name its own functions, and could one day quote the key.
       throw new EncodingError('its numbers make no key');

@@ -4,7 +4,6 @@ import { EncodingError } from '../../encoding/encoding-error.ts';
 import { openPkcs12 } from '../../encoding/pkcs12.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { PasswordProvider } from '../password.ts';
-import type { Source } from '../source.ts';
 import { supported, unlock } from '../unlock.ts';
 
 /** What a PKCS#12 file holds, in its own order. */
@@ -20,7 +19,7 @@ export interface Pkcs12File {
  * @throws RolesAnywhereError CERTIFICATE_INVALID, KEY_UNSUPPORTED, or a code of passwords
  */
 export async function openPkcs12File(
-  { bytes, name }: Source,
+  { bytes, name }: { readonly bytes: Uint8Array; readonly name: string },
   keyPassword: PasswordProvider | undefined,
 ): Promise<Pkcs12File> {
   const what = `the PKCS#12 file ${name}`;
