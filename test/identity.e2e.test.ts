@@ -88,7 +88,7 @@ describe('standard input', () => {
           console.log(certificate.serialNumber.toString(16), signature.length > 60);`,
         resolveDir: process.cwd(),
       },
-      ...{ bundle: true, platform: 'node', format: 'esm', outfile: probe },
+      ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20.19', outfile: probe },
     });
   });
 
