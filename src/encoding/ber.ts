@@ -5,6 +5,9 @@ import { EncodingError } from './encoding-error.ts';
 /** PKCS#12 nests some 10 levels; nothing real comes near. */
 const maximumDepth = 32;
 
+/** Each element costs hundreds of bytes while it is rewritten; 700 certificates with their bags have some 10,000. */
+const maximumElements = 20_000;
+
 const constructed = 0x20;
 
 /**
@@ -14,7 +17,7 @@ const constructed = 0x20;
  * @throws EncodingError when the bytes are not one element from the first byte to the last
  */
 export function berToDer(bytes: Uint8Array): Uint8Array {
-  const reader = new BerReader(bytes);
+  const reader = new BerReader(bytes, { elements: maximumElements });
   const element = reader.element(0);
   if (!reader.done) throw new EncodingError('bytes follow where none are expected');
   return derBytes(element);
@@ -22,10 +25,12 @@ export function berToDer(bytes: Uint8Array): Uint8Array {
 
 class BerReader {
   readonly #bytes: Uint8Array;
+  readonly #left: { elements: number };
   #offset = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, left: { elements: number }) {
     this.#bytes = bytes;
+    this.#left = left;
   }
 
   get done(): boolean {
@@ -34,6 +39,7 @@ class BerReader {
 
   element(depth: number): DerPieces {
     if (depth > maximumDepth) throw new EncodingError('it is nested too deeply');
+    if (--this.#left.elements < 0) throw new EncodingError('it has too many elements');
     const tag = this.#byte();
     if ((tag & 0x1f) === 0x1f) throw new EncodingError('a tag number above 30 is not supported');
     const length = this.#length();
@@ -50,7 +56,7 @@ class BerReader {
     const content = this.#bytes.subarray(this.#offset, end);
     this.#offset = end;
     if ((tag & constructed) === 0) return derElement(tag, [content]);
-    const inside = new BerReader(content);
+    const inside = new BerReader(content, this.#left);
     const children: DerPieces[] = [];
     while (!inside.done) children.push(inside.element(depth + 1));
     return join(tag, children);
@@ -86,10 +92,10 @@ const constructedOctetString = 0x24;
 
 /** A split OCTET STRING becomes one (X.690, section 8.7.3): by now each part is a primitive or a joined one. */
 function join(tag: number, children: readonly DerPieces[]): DerPieces {
-  if (tag !== constructedOctetString) return derElement(tag, ...children);
+  if (tag !== constructedOctetString) return derElement(tag, children.flat());
   return derElement(
     0x04,
-    ...children.map(([head, ...content]) => {
+    children.flatMap(([head, ...content]) => {
       if (head?.[0] !== 0x04) throw new EncodingError('an OCTET STRING is split into something else');
       return content;
     }),

@@ -84,6 +84,24 @@ describe('berToDer', () => {
     expect(() => berToDer(Buffer.from(hex, 'hex'))).toThrow(EncodingError);
   });
 
+  // Spread into arguments, these ended in a RangeError, or took hundreds of megabytes.
+  it.each([
+    ['parts of an OCTET STRING', 0x24, '040141', 346_000],
+    ['empty parts of an OCTET STRING', 0x24, '0400', 520_000],
+    ['empty SEQUENCEs', 0x30, '3000', 520_000],
+    ['a little more elements than there may be', 0x30, '3000', 20_000],
+  ])('refuses %s in masses', (_, tag, child, count) => {
+    const parts = derBytes(derElement(tag, [Buffer.alloc((child.length / 2) * count, child, 'hex')]));
+    expect(() => berToDer(parts)).toThrow(EncodingError);
+    // They count wherever they are: here each level holds one.
+    expect(() => berToDer(derBytes(derElement(0x30, [parts])))).toThrow(EncodingError);
+  });
+
+  it('joins an OCTET STRING of as many parts as a file of a mebibyte has in the field', () => {
+    const parts = Buffer.alloc(3 * 15_000, '040141', 'hex');
+    expect(berToDer(derBytes(derElement(0x24, [parts])))).toHaveLength(15_004);
+  });
+
   it('goes no deeper than any file does', () => {
     const open = (depth: number): Buffer =>
       Buffer.concat([Buffer.alloc(2 * depth, Buffer.of(0x30, 0x80)), Buffer.alloc(2 * depth)]);
