@@ -1,7 +1,7 @@
 import { createDecipheriv } from 'node:crypto';
 import { DerReader, tags } from './der.ts';
 import { EncodingError, UnsupportedEncodingError } from './encoding-error.ts';
-import { derivePbkdf1, derivePbkdf2, derivePkcs12, deriveScrypt, purposes } from './key-derivation.ts';
+import { derivePbkdf1, derivePbkdf2, derivePkcs12KeyAndIv, deriveScrypt } from './key-derivation.ts';
 import type { WorkLimit } from './key-derivation.ts';
 import { decipherRc2Cbc } from './rc2.ts';
 
@@ -34,8 +34,8 @@ export async function decryptPbes(
   parameters.end();
   const { keyLength, decipher } = scheme;
   if (scheme.kdf === 'pkcs12') {
-    const key = derivePkcs12(password, costs, purposes.key, keyLength, work);
-    return decipher(key, derivePkcs12(password, costs, purposes.iv, 8, work), data);
+    const { key, iv } = derivePkcs12KeyAndIv(password, costs, keyLength, 8, work);
+    return decipher(key, iv, data);
   }
   const derived = derivePbkdf1(password ?? new Uint8Array(0), costs, work);
   return decipher(derived.subarray(0, 8), derived.subarray(8, 16), data);

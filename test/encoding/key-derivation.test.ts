@@ -6,6 +6,7 @@ import {
   derivePbkdf1,
   derivePbkdf2,
   derivePkcs12,
+  derivePkcs12KeyAndIv,
   deriveScrypt,
   purposes,
 } from '../../src/encoding/key-derivation.ts';
@@ -74,7 +75,7 @@ describe('key derivation', () => {
 });
 
 describe('WorkLimit', () => {
-  const costs = { salt, iterations: 10_000_001, hash: 'sha1' };
+  const costs = { salt, iterations: 5_000_001, hash: 'sha1' };
 
   it('bounds every derivation', async () => {
     await expect(derivePbkdf2(password, costs, 20, new WorkLimit())).rejects.toThrow(
@@ -90,13 +91,39 @@ describe('WorkLimit', () => {
   });
 
   it('counts the blocks that PBKDF2 makes', async () => {
-    const half = { salt, iterations: 5_000_001, hash: 'sha1' };
+    const half = { salt, iterations: 2_500_001, hash: 'sha1' };
     await expect(derivePbkdf2(password, half, 40, new WorkLimit())).rejects.toThrow(UnsupportedEncodingError);
+  });
+
+  it('counts twice what takes twice as long', async () => {
+    const half = { salt, iterations: 2_500_001, hash: 'sha512' };
+    await expect(derivePbkdf2(password, half, 64, new WorkLimit())).rejects.toThrow(UnsupportedEncodingError);
+  });
+
+  it('counts all rounds of PKCS#12 before the first one', () => {
+    // One block of the two is within the limit, and would take a second and a half.
+    const most = { salt, iterations: 1_000_000, hash: 'sha1' };
+    const start = performance.now();
+    expect(() => derivePkcs12(password, most, purposes.key, 24, new WorkLimit())).toThrow(
+      UnsupportedEncodingError,
+    );
+    expect(() => derivePkcs12KeyAndIv(password, most, 16, 8, new WorkLimit())).toThrow(
+      UnsupportedEncodingError,
+    );
+    expect(performance.now() - start).toBeLessThan(200);
+  });
+
+  it('leaves room for the 600,000 that OWASP advises, in each part of a file', () => {
+    // openssl pkcs12 -export -iter 600000, tried with an empty password and with none; then with the right one.
+    const work = new WorkLimit();
+    for (const each of [1, 2]) work.spend(4 * 600_000, `integrity ${each}`);
+    const again = new WorkLimit();
+    for (const part of [4, 1, 1]) again.spend(part * 600_000, 'a part');
   });
 
   it('adds up over all parts of a file', () => {
     const work = new WorkLimit();
-    for (let part = 0; part < 10; part += 1) work.spend(1_000_000, 'a part');
+    for (let part = 0; part < 5; part += 1) work.spend(1_000_000, 'a part');
     expect(() => {
       work.spend(1, 'one more');
     }).toThrow(UnsupportedEncodingError);

@@ -73,7 +73,7 @@ describe('decryptPrivateKeyInfo', () => {
 
   describe('bounds what a file may cost', () => {
     // 2^40 + 1 iterations would take days.
-    it.each([10_000_001, 2 ** 31, 2 ** 40 + 1, 2 ** 70])('%d iterations', async (iterations) => {
+    it.each([5_000_001, 2 ** 31, 2 ** 40 + 1, 2 ** 70])('%d iterations', async (iterations) => {
       const der = encryptPbes2(key, password);
       const found = Buffer.from(der).indexOf(Buffer.from('02010a', 'hex'));
       const hex = iterations.toString(16).padStart(20, '0');
@@ -119,7 +119,7 @@ describe('decryptPrivateKeyInfo', () => {
       [2n, 2n ** 40n, 1n],
       [2n ** 17n, 8n, 1000n],
       [2n, 1n, 2n ** 60n],
-      [2n ** 17n, 8n, 11n],
+      [2n ** 17n, 8n, 5n],
     ])('scrypt of N %d, r %d and p %d', async (N, r, p) => {
       expect(await unsupported(scrypt(N, r, p))).toContain('scrypt');
     });
