@@ -140,7 +140,9 @@ export async function listCertificates(options: IdentityOptions): Promise<readon
       return listed.map(({ certificate, uri }) => ({ ...certificate, uri }));
     }
     const certificates = await readBundle(from, 'certificate', sources, options.keyPassword);
-    return selector ? certificates.filter((certificate) => selector.matches(certificate)) : certificates;
+    if (selector === undefined) return certificates;
+    const { matchingCertificates } = await import('./certificate/selector.ts');
+    return matchingCertificates(certificates, selector, options.certificate ?? '');
   } finally {
     sources[Symbol.dispose]();
   }

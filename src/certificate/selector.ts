@@ -50,6 +50,7 @@ function withoutSeparators(value: string): string {
  * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export function parseSelector(text: string): CertificateSelector {
+  if (text === '') throw invalid('is empty', 'a variable in the command may be unset');
   const tests = new Map<string, Test>();
   for (const [key, value] of readPairs(text)) {
     const reader = Object.hasOwn(readers, key) ? readers[key] : undefined;
@@ -110,10 +111,30 @@ function readJson(text: string): (readonly [string, string])[] {
 }
 
 /**
+ * Every certificate that matches, once each, in their order.
+ *
+ * @param where as messages shall call what was searched: `bundle.pem`
+ * @throws RolesAnywhereError CERTIFICATE_NOT_FOUND, which lists what was there
+ */
+export function matchingCertificates(
+  certificates: readonly Certificate[],
+  selector: CertificateSelector,
+  where: string,
+): readonly [Certificate, ...Certificate[]] {
+  const different = new Map(certificates.map((one) => [Buffer.from(one.der).toString('base64'), one]));
+  const [first, ...others] = [...different.values()].filter((certificate) => selector.matches(certificate));
+  if (first !== undefined) return [first, ...others];
+  throw new RolesAnywhereError(
+    'CERTIFICATE_NOT_FOUND',
+    `--cert-selector matches none of the certificates in ${where}: ${list([...different.values()])}`,
+  );
+}
+
+/**
  * The one certificate that is meant.
  *
  * @param latest of several, take the one that expires last
- * @param where as messages shall call what was searched: `certificate bundle.pem`
+ * @param where as messages shall call what was searched: `bundle.pem`
  * @throws RolesAnywhereError CERTIFICATE_NOT_FOUND or CERTIFICATE_AMBIGUOUS, which lists what was there
  */
 export function selectCertificate(
@@ -122,21 +143,13 @@ export function selectCertificate(
   latest: boolean,
   where: string,
 ): Certificate {
-  const different = new Map(certificates.map((one) => [Buffer.from(one.der).toString('base64'), one]));
-  const matching = [...different.values()]
-    .filter((certificate) => selector.matches(certificate))
-    .sort((a, b) => +b.notAfter - +a.notAfter);
-  const [first] = matching;
-  if (first === undefined) {
-    throw new RolesAnywhereError(
-      'CERTIFICATE_NOT_FOUND',
-      `--cert-selector matches none of the certificates in ${where}: ${list([...different.values()])}`,
-    );
-  }
+  const matching = matchingCertificates(certificates, selector, where);
+  const byExpiry = matching.toSorted((a, b) => +b.notAfter - +a.notAfter);
+  const [first = matching[0]] = byExpiry;
   if (matching.length === 1 || latest) return first;
   throw new RolesAnywhereError(
     'CERTIFICATE_AMBIGUOUS',
-    `--cert-selector matches ${matching.length} certificates in ${where}: ${list(matching)}`,
+    `--cert-selector matches ${matching.length} certificates in ${where}: ${list(byExpiry)}`,
     { hint: 'add its x509Serial, or take the one that expires last with --use-latest-expiring-certificate' },
   );
 }

@@ -100,11 +100,11 @@ async function parse(
       if (error instanceof RolesAnywhereError) throw error;
       throw mistake(withDashes(message, options), seeHelp(name));
     });
-  for (const [option, { kind, required, conflicts }] of Object.entries(options)) {
+  for (const [option, { kind, required, conflicts, keepsEmpty }] of Object.entries(options)) {
     parser.option(option, {
       requiresArg: kind !== 'flag',
       demandOption: required ?? false,
-      coerce: (value: unknown) => readValue(option, kind, value),
+      coerce: (value: unknown) => readValue(option, kind, value, keepsEmpty),
       ...(conflicts && { conflicts }),
     });
   }
@@ -124,10 +124,10 @@ async function parse(
 }
 
 /** yargs collects what is repeated; `true` stands for an option without a value. */
-function readValue(name: string, kind: Option['kind'], collected: unknown): Value {
+function readValue(name: string, kind: Option['kind'], collected: unknown, keepsEmpty = false): Value {
   const values = [collected].flat() as readonly (string | true)[];
   if (kind === 'list') return values.map(String);
-  if (kind !== 'flag') return values.at(-1) || undefined;
+  if (kind !== 'flag') return values.at(-1) || (keepsEmpty ? '' : undefined);
   const flags = values.map((value) => {
     const flag = parseFlag(value === true ? undefined : value);
     if (flag !== undefined) return flag;

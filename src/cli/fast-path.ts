@@ -169,7 +169,7 @@ function readValues(
       values[name] = [...(values[name] as readonly string[]), value];
     } else {
       // An empty value is as good as none, as it was in the old helper: `--region "$UNSET"`.
-      values[name] = value === '' ? option.default : value;
+      values[name] = value === '' && option.keepsEmpty !== true ? option.default : value;
     }
   }
   const isWrong = Object.entries(options).some(

@@ -18,6 +18,8 @@ export interface Option {
   readonly conflicts?: string;
   /** An option that the old helper lacks. */
   readonly isNew?: true;
+  /** An empty value is no absent one: without it, the command would quietly do something else. */
+  readonly keepsEmpty?: true;
   /**
    * Its feature is not built yet. The option is read, so that a command line keeps its meaning, and refused; or
    * accepted without effect, where it can have none.
@@ -61,7 +63,8 @@ const keyOptions = {
     value: 'SOURCE',
     group: 'Certificate and key',
     description:
-      "PEM, DER or PKCS#12 file, pkcs11: URI, -, env:NAME or fd:N; not needed when the certificate's source holds the key",
+      'PEM, DER, PKCS#12 or TSS2 (TPM) file; pkcs11: URI; handle:0x81… in a TPM; -, env:NAME or fd:N; not needed ' +
+      "when the certificate's source holds the key",
   },
   'key-password-from': {
     kind: 'text',
@@ -81,6 +84,7 @@ const keyOptions = {
     kind: 'text',
     value: 'SELECTOR',
     group: 'Certificate and key',
+    keepsEmpty: true,
     description:
       'which certificate of several: Key=x509Subject,Value=… (x509Issuer, x509Serial, x509Thumbprint), JSON, or file://PATH',
   },

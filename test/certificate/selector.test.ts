@@ -93,6 +93,7 @@ describe('parseSelector', () => {
     '[{"Key":"x509Subject"}]',
     '[{"Key":"x509Subject","Value":1}]',
     '[{"Key":"x509Subject","Value":"CN=one"},{"Key":"x509Subject","Value":"CN=one"}]',
+    '',
   ])('refuses %j', async (text) => {
     await expectCode(() => parseSelector(text), 'INVALID_ARGUMENT');
   });

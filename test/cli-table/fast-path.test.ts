@@ -101,6 +101,10 @@ describe('spellings', () => {
     expect(read('--role-arn', '')).toBeUndefined();
   });
 
+  it('keeps an empty selector, which would otherwise select another certificate', () => {
+    expect(read('--cert-selector', '')).toMatchObject({ 'cert-selector': '' });
+  });
+
   it('ends the options at --', () => {
     expect(readFast([...required, '--', 'credential-process'])?.command).toBe('credential-process');
     expect(read('--', '--debug')).toBeUndefined();
