@@ -69,7 +69,10 @@ export function isPkcs12(bytes: Uint8Array): boolean {
  * @throws EncodingError when it is broken PEM
  */
 export function describeContents(bytes: Uint8Array): string {
-  if (isDer(bytes)) return `it is a ${derKind(bytes) ?? 'DER file of another kind'}`;
+  if (isDer(bytes)) {
+    const kind = derKind(bytes) ?? 'DER file of another kind';
+    return `it is ${kind.startsWith('e') ? 'an' : 'a'} ${kind}`;
+  }
   const labels = new Set(readPem(bytes).map(({ label }) => label));
   return labels.size === 0 ? 'it is neither PEM nor DER' : `it is PEM of ${[...labels].join(', ')}`;
 }

@@ -12,7 +12,8 @@ export async function readPassword(
   source: Exclude<PasswordSource, { readonly type: 'prompt' }>,
   reporter: Reporter,
 ): Promise<Secret<Uint8Array>> {
-  const { bytes, exposed } = await readBytes(source, 'the password', 'PASSWORD_UNREADABLE');
+  const what = source.type === 'file' ? 'password file' : 'password';
+  const { bytes, exposed } = await readBytes(source, what, 'PASSWORD_UNREADABLE');
   if (exposed && source.type === 'file') {
     reporter.warn(`password file ${source.path} can be read by every user`, `chmod 600 ${source.path}`);
   }

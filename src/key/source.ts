@@ -103,7 +103,7 @@ export async function readBytes(
   try {
     return await readReference(reference);
   } catch (error) {
-    throw failed(reasonOf(error), hints[errnoOf(error) ?? ''], error);
+    throw failed(reasonOf(error), cure(errnoOf(error), reference, what), error);
   }
 }
 
@@ -189,8 +189,24 @@ async function readAll(readInto: (buffer: Buffer) => number | Promise<number>): 
 }
 
 /** The cure, where there is one. */
-const hints: Readonly<Record<string, string>> = {
-  EACCES: 'let the user that runs this read it',
-  EISDIR: 'name the file in it',
-  EBADF: 'open it in the command, as in: rolesanywhere … 3< key.pem',
+function cure(errno: string | undefined, reference: SourceReference, what: string): string | undefined {
+  switch (errno) {
+    case 'EACCES':
+      return 'let the user that runs this read it';
+    case 'EISDIR':
+      return 'name the file in it';
+    case 'EBADF': {
+      const descriptor = reference.type === 'descriptor' ? reference.descriptor : 0;
+      return `open it in the command, as in: rolesanywhere … ${descriptor}< ${exampleFiles[what] ?? 'FILE'}`;
+    }
+    default:
+      return undefined;
+  }
+}
+
+const exampleFiles: Readonly<Record<string, string>> = {
+  certificate: 'leaf.pem',
+  intermediates: 'issuers.pem',
+  'private key': 'leaf.key',
+  password: 'password.txt',
 };

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { RolesAnywhereError } from '../../src/errors.ts';
 import { once, parsePasswordSource } from '../../src/key/password.ts';
 import { readPassword } from '../../src/key/read-password.ts';
-import { unlock } from '../../src/key/unlock.ts';
+import { passwordRequired, unlock } from '../../src/key/unlock.ts';
 import { silent } from '../../src/reporter.ts';
 import { Secret } from '../../src/secret.ts';
 import { expectCode } from '../support/errors.ts';
@@ -105,6 +105,20 @@ describe('readPassword', () => {
     );
   });
 
+  it('says what to do about it in words of passwords', async () => {
+    const absent = join(directory, 'absent');
+    const error = await expectCode(
+      () => readPassword({ type: 'file', path: absent }, silent),
+      'PASSWORD_UNREADABLE',
+    );
+    expect(error.message).toContain(`password file ${absent}`);
+    const closed = await expectCode(
+      () => readPassword({ type: 'descriptor', descriptor: 999 }, silent),
+      'PASSWORD_UNREADABLE',
+    );
+    expect(closed.hint).toContain('999< password');
+  });
+
   it('warns of a file that everybody can read', async () => {
     const warn = vi.fn();
     await readPassword({ type: 'file', path: file('x', 0o644) }, { ...silent, warn });
@@ -119,9 +133,9 @@ describe('once', () => {
   it('asks once, whoever asks and how often', async () => {
     const provider = vi.fn(() => Promise.resolve(secret));
     const asked = once(provider);
-    expect(await Promise.all([asked('a'), asked('b')])).toEqual([secret, secret]);
+    expect(await Promise.all([asked('a', 'PIN'), asked('b')])).toEqual([secret, secret]);
     await asked('c');
-    expect(provider.mock.calls).toEqual([['a']]);
+    expect(provider.mock.calls).toEqual([['a', 'PIN']]);
   });
 
   it('asks again after a failure', async () => {
@@ -144,6 +158,22 @@ describe('unlock', () => {
     expect(error.message).toBe('the password of private key x is wrong');
     expect(error.cause).toBeUndefined();
     expect(inspect(error, { depth: 9 })).not.toContain(canary);
+  });
+
+  it('says that an empty password is one that is missing, unless it opens', async () => {
+    const empty = () => Promise.resolve(new Secret(new Uint8Array()));
+    await expectCode(() => unlock('x', empty, () => Promise.resolve(undefined)), 'PASSWORD_REQUIRED');
+    expect(await unlock('x', empty, () => Promise.resolve('opened'))).toBe('opened');
+  });
+
+  it.each([
+    ['password', 'encrypted'],
+    ['TPM password', 'password'],
+    ['PIN', 'PIN'],
+  ] as const)('says what is missing: %s', (kind, word) => {
+    const { message } = passwordRequired('handle:1', 'and so on', kind);
+    expect(message).toContain(word);
+    expect(message.includes('encrypted')).toBe(kind === 'password');
   });
 
   it('asks for what it needs', async () => {

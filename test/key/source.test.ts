@@ -122,6 +122,15 @@ describe('what cannot be read', () => {
     await expectCode(() => read(text, 'certificate'), 'CERTIFICATE_UNREADABLE');
   });
 
+  it.each([
+    ['private key', 'KEY_UNREADABLE', '999< leaf.key'],
+    ['certificate', 'CERTIFICATE_UNREADABLE', '999< leaf.pem'],
+    ['intermediates', 'CERTIFICATE_UNREADABLE', '999< issuers.pem'],
+  ] as const)('a descriptor that is not open: how to open it for the %s', async (purpose, code, hint) => {
+    const error = await expectCode(() => read('fd:999', purpose), code);
+    expect(error.hint).toContain(hint);
+  });
+
   it('a file of another user', async () => {
     const path = write('forbidden', 'x', 0o000);
     // Root may read everything: be somebody else for a moment.
