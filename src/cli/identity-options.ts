@@ -69,7 +69,7 @@ function tpmParentPassword(values: KeyValues, reporter: Reporter): PasswordProvi
 /** Both ways are loaded only when a password is needed, which it seldom is. */
 function readOnce(source: PasswordSource, reporter: Reporter): PasswordProvider {
   if (source.type === 'prompt') {
-    return onceEach(async (what) => (await import('./terminal.ts')).askSecretly(what));
+    return onceEach(async (what, kind) => (await import('./terminal.ts')).askSecretly(what, kind));
   }
   return once(async () => (await import('../key/read-password.ts')).readPassword(source, reporter));
 }

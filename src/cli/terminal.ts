@@ -1,9 +1,17 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { RolesAnywhereError } from '../errors.ts';
+import type { PasswordKind } from '../key/password.ts';
 import { passwordRequired } from '../key/unlock.ts';
 import { Secret } from '../secret.ts';
 import { harmless } from './output.ts';
+
+/** How each is asked for. */
+const prompts: Readonly<Record<PasswordKind, (what: string) => string>> = {
+  password: (what) => `password of ${what}`,
+  'TPM password': (what) => `password of ${what} (Enter if it has none)`,
+  PIN: (what) => `PIN of ${what}`,
+};
 
 /** What a terminal in raw mode sends for the keys that mean more than themselves. */
 const keys = {
@@ -21,9 +29,13 @@ const keys = {
  * what is typed.
  *
  * @param what what the password opens
+ * @param kind what is asked for
  * @throws RolesAnywhereError PASSWORD_REQUIRED when there is no terminal, PASSWORD_UNREADABLE when nothing is entered
  */
-export async function askSecretly(what: string): Promise<Secret<Uint8Array>> {
+export async function askSecretly(
+  what: string,
+  kind: PasswordKind = 'password',
+): Promise<Secret<Uint8Array>> {
   const [input, output] =
     process.platform === 'win32' ? ['\\\\.\\CONIN$', '\\\\.\\CONOUT$'] : ['/dev/tty', '/dev/tty'];
   let screen: number;
@@ -32,13 +44,13 @@ export async function askSecretly(what: string): Promise<Secret<Uint8Array>> {
     screen = openSync(output, 'w');
     keyboard = new ReadStream(openSync(input, 'r+'));
   } catch {
-    throw passwordRequired(what, 'and there is no terminal to ask for its password on');
+    throw passwordRequired(what, 'and there is no terminal to ask for it on', kind);
   }
   try {
     // First, or what is typed at once would be shown.
     keyboard.setRawMode(true);
-    writeSync(screen, `rolesanywhere: password of ${harmless(what)}: `);
-    return new Secret(await readLine(keyboard));
+    writeSync(screen, `rolesanywhere: ${prompts[kind](harmless(what))}: `);
+    return new Secret(await readLine(keyboard, kind));
   } finally {
     keyboard.setRawMode(false);
     keyboard.destroy();
@@ -47,7 +59,7 @@ export async function askSecretly(what: string): Promise<Secret<Uint8Array>> {
   }
 }
 
-async function readLine(keyboard: ReadStream): Promise<Uint8Array> {
+async function readLine(keyboard: ReadStream, kind: PasswordKind): Promise<Uint8Array> {
   const line = Buffer.alloc(4096);
   let length = 0;
   try {
@@ -57,12 +69,12 @@ async function readLine(keyboard: ReadStream): Promise<Uint8Array> {
           case keys.interrupt:
             // As the terminal does by itself when it is not in raw mode.
             process.kill(process.pid, 'SIGINT');
-            throw cancelled();
+            throw cancelled(kind);
           case keys.newLine:
           case keys.enter:
             return Uint8Array.from(line.subarray(0, length));
           case keys.endOfFile:
-            if (length === 0) throw cancelled();
+            if (length === 0) throw cancelled(kind);
             return Uint8Array.from(line.subarray(0, length));
           case keys.kill:
             length = 0;
@@ -81,9 +93,12 @@ async function readLine(keyboard: ReadStream): Promise<Uint8Array> {
   } finally {
     line.fill(0);
   }
-  throw cancelled();
+  throw cancelled(kind);
 }
 
-function cancelled(): RolesAnywhereError {
-  return new RolesAnywhereError('PASSWORD_UNREADABLE', 'no password was entered');
+function cancelled(kind: PasswordKind): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'PASSWORD_UNREADABLE',
+    kind === 'PIN' ? 'no PIN was entered' : 'no password was entered',
+  );
 }

@@ -1,17 +1,24 @@
 import { RolesAnywhereError } from '../errors.ts';
 import type { Secret } from '../secret.ts';
 
+/** `TPM password`: one that may not be there, which a person then says by an empty answer. */
+export type PasswordKind = 'password' | 'TPM password' | 'PIN';
+
 /**
  * Gives the password of a key, the PIN of a token or the authorisation of a TPM object, as UTF-8. Called only once it
  * is known that one is needed, since reading it may consume a pipe or ask a person; asked again, it answers the same.
  * Whoever gets the bytes leaves them as they are: they may be needed again.
  *
  * @param what what the password opens, for a prompt: `private key leaf.key`, `token demo`
+ * @param kind what a prompt asks for: a password unless told otherwise
  * @throws RolesAnywhereError PASSWORD_UNREADABLE
  */
 export interface PasswordProvider {
-  (what: string): Promise<Secret<Uint8Array>>;
-  /** It is there just in case, as a person at a terminal is: what can be tried without a password is tried first. */
+  (what: string, kind?: PasswordKind): Promise<Secret<Uint8Array>>;
+  /**
+   * It is there just in case, as a person at a terminal is: what costs nothing to try without a password is tried
+   * first. Throws PASSWORD_REQUIRED where nobody can be asked.
+   */
   readonly isLastResort?: boolean;
 }
 
@@ -55,8 +62,8 @@ export function parsePasswordSource(text: string, option: string): PasswordSourc
 /** Asks at most once, and remembers the answer; a failure is not remembered. */
 export function once(provider: PasswordProvider): PasswordProvider {
   let answer: Promise<Secret<Uint8Array>> | undefined;
-  return (what) =>
-    (answer ??= provider(what).catch((error: unknown) => {
+  return (what, kind) =>
+    (answer ??= provider(what, kind).catch((error: unknown) => {
       answer = undefined;
       throw error;
     }));
@@ -65,9 +72,9 @@ export function once(provider: PasswordProvider): PasswordProvider {
 /** `once` for each thing that is asked for: a person decides for every one of them. */
 export function onceEach(provider: PasswordProvider): PasswordProvider {
   const providers = new Map<string, PasswordProvider>();
-  return (what) => {
+  return (what, kind) => {
     const known = providers.get(what) ?? once(provider);
     providers.set(what, known);
-    return known(what);
+    return known(what, kind);
   };
 }

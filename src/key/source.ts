@@ -12,7 +12,7 @@ import type { Pkcs12File } from './pkcs12/file.ts';
 import type { SourceReference } from './reference.ts';
 
 /** No key or bundle comes near: 1 MiB holds some 700 certificates. */
-const maximumSize = 1024 * 1024;
+export const maximumSize = 1024 * 1024;
 
 /** How long a descriptor in non-blocking mode may have nothing to say, in milliseconds. */
 const patience = 60_000;
@@ -107,7 +107,7 @@ export async function readBytes(
   }
 }
 
-function nameOf(reference: SourceReference): string {
+export function nameOf(reference: SourceReference): string {
   switch (reference.type) {
     case 'file':
       return reference.path;

@@ -1,6 +1,6 @@
 import { UnsupportedEncodingError } from '../encoding/encoding-error.ts';
 import { RolesAnywhereError } from '../errors.ts';
-import type { PasswordProvider } from './password.ts';
+import type { PasswordKind, PasswordProvider } from './password.ts';
 
 /**
  * Asks for the password of something encrypted, and opens it.
@@ -19,13 +19,21 @@ export async function unlock<T>(
   const password = await keyPassword(what);
   const opened = await supported(what, () => open(password.expose()));
   if (opened !== undefined) return opened;
+  // Tried all the same: a file may be encrypted with an empty one.
+  if (password.expose().length === 0) throw passwordRequired(what, 'and the password that is given is empty');
   throw new RolesAnywhereError('PASSWORD_WRONG', `the password of ${what} is wrong`);
 }
 
 /** What is missing when nobody says the password. */
-export function passwordRequired(what: string, why: string): RolesAnywhereError {
-  return new RolesAnywhereError('PASSWORD_REQUIRED', `${what} is encrypted, ${why}`, {
-    hint: 'say where its password is: --key-password-from file:PATH, env:NAME, fd:N, stdin or prompt',
+export function passwordRequired(
+  what: string,
+  why: string,
+  kind: PasswordKind = 'password',
+): RolesAnywhereError {
+  const state = { password: 'is encrypted', 'TPM password': 'needs a password', PIN: 'needs a PIN' }[kind];
+  const name = kind === 'PIN' ? 'PIN' : 'password';
+  return new RolesAnywhereError('PASSWORD_REQUIRED', `${what} ${state}, ${why}`, {
+    hint: `say where its ${name} is: --key-password-from file:PATH, env:NAME, fd:N, stdin or prompt`,
   });
 }
 

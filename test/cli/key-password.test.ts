@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { derOf } from '../support/fixtures.ts';
 import { encryptPbes2 } from '../support/pbes.ts';
 import { toPem } from '../support/pki.ts';
+import { typeAtPrompt } from '../support/type-at-prompt.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 const canary = 'Käse canary-4711';
@@ -90,7 +91,7 @@ describe.each(Object.keys(sources) as (keyof typeof sources)[])('the password of
   });
 
   it('is wrong: so it says, and no more, with exit code 3', async () => {
-    for (const input of ['wrong', '', `${canary} `]) {
+    for (const input of ['wrong', `${canary} `]) {
       const { code, stdout, stderr } = await session(['--key-password-from', 'stdin'], { input });
       expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
       expect(stderr).toMatch(/^rolesanywhere: error: the password of [^\n]* is wrong\n$/);
@@ -149,6 +150,13 @@ describe('what cannot be', () => {
   });
 });
 
+it('an empty password is missing rather than wrong', async () => {
+  for (const source of Object.values(sources)) {
+    const { code, stderr } = await detached(words(...source(), '--key-password-from', 'stdin'));
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('is empty') as string });
+  }
+});
+
 describe('the prompt', () => {
   /** Types into a terminal of its own once the prompt stands there; what the terminal showed comes back. */
   async function type(
@@ -156,21 +164,7 @@ describe('the prompt', () => {
     more: readonly string[] = [],
   ): Promise<{ code: number | null; screen: string }> {
     const command = [process.execPath, commandFile, ...words(...sources['encrypted PKCS#8'](), ...more)];
-    const line = command.map((word) => `'${word}'`).join(' ');
-    const child = spawn('script', ['-qec', `${line} > '${file('stdout')}'`, '/dev/null'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { PATH: process.env['PATH'], SHELL: '/bin/sh' },
-    });
-    let screen = '';
-    let typed = false;
-    child.stdout.setEncoding('utf8').on('data', (output: string) => {
-      screen += output;
-      if (typed || !screen.includes('password of')) return;
-      typed = true;
-      child.stdin.write(text);
-    });
-    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-    return { code, screen };
+    return typeAtPrompt(command, 'password of', text, { stdout: file('stdout') });
   }
 
   it.each([

@@ -4,12 +4,13 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../support/command.ts';
 import type { Outcome, RunOptions } from '../support/command.ts';
-import { startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
 import { runtimes } from '../support/runtimes/runtimes.mjs';
 import { buildWrapper, countCalls, makeSoftHsm, opensslVerifies, softHsmModule } from '../support/softhsm.ts';
 import type { SoftHsm, SoftToken } from '../support/softhsm.ts';
+import { typeAtPrompt } from '../support/type-at-prompt.ts';
 
 // The built command with real tokens, against the emulator, which verifies what they signed.
 const root = makeAuthority({ name: 'Root' });
@@ -126,6 +127,19 @@ describe('credential-process', () => {
     const { code, stdout, stderr } = await session(['--certificate', token.uri('object=leaf')]);
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toContain('PIN');
+  });
+
+  it('asks a person for the PIN by its name, and offers no empty one', async () => {
+    const command = [process.execPath, commandFile, 'sign-string', '--private-key', token.uri('object=leaf')];
+    const ask = (text: string) => typeAtPrompt(command, 'PIN of', text, { env: hsm.env });
+    expect((await ask('1234\r')).code).toBe(0);
+    const cancelled = await ask('\u0004');
+    expect(cancelled).toMatchObject({ code: 3, screen: expect.stringContaining('no PIN was') as string });
+    const env = { WRAPPER_MODULE: softHsmModule, WRAPPER_LOG: file('no login') };
+    const words = ['--pkcs11-lib', wrapper, '--private-key', token.uri('object=leaf')];
+    const { code, stderr } = await session([...words, '--key-password-from', 'stdin'], { env });
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('is empty') as string });
+    expect(await countCalls(file('no login'))).not.toHaveProperty('C_Login user');
   });
 
   it('--debug shows no PIN, right or wrong', async () => {

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { RolesAnywhereError } from '../../src/errors.ts';
 import { once, parsePasswordSource } from '../../src/key/password.ts';
 import { readPassword } from '../../src/key/read-password.ts';
-import { unlock } from '../../src/key/unlock.ts';
+import { passwordRequired, unlock } from '../../src/key/unlock.ts';
 import { silent } from '../../src/reporter.ts';
 import { Secret } from '../../src/secret.ts';
 import { expectCode } from '../support/errors.ts';
@@ -133,9 +133,9 @@ describe('once', () => {
   it('asks once, whoever asks and how often', async () => {
     const provider = vi.fn(() => Promise.resolve(secret));
     const asked = once(provider);
-    expect(await Promise.all([asked('a'), asked('b')])).toEqual([secret, secret]);
+    expect(await Promise.all([asked('a', 'PIN'), asked('b')])).toEqual([secret, secret]);
     await asked('c');
-    expect(provider.mock.calls).toEqual([['a']]);
+    expect(provider.mock.calls).toEqual([['a', 'PIN']]);
   });
 
   it('asks again after a failure', async () => {
@@ -158,6 +158,22 @@ describe('unlock', () => {
     expect(error.message).toBe('the password of private key x is wrong');
     expect(error.cause).toBeUndefined();
     expect(inspect(error, { depth: 9 })).not.toContain(canary);
+  });
+
+  it('says that an empty password is one that is missing, unless it opens', async () => {
+    const empty = () => Promise.resolve(new Secret(new Uint8Array()));
+    await expectCode(() => unlock('x', empty, () => Promise.resolve(undefined)), 'PASSWORD_REQUIRED');
+    expect(await unlock('x', empty, () => Promise.resolve('opened'))).toBe('opened');
+  });
+
+  it.each([
+    ['password', 'encrypted'],
+    ['TPM password', 'password'],
+    ['PIN', 'PIN'],
+  ] as const)('says what is missing: %s', (kind, word) => {
+    const { message } = passwordRequired('handle:1', 'and so on', kind);
+    expect(message).toContain(word);
+    expect(message.includes('encrypted')).toBe(kind === 'password');
   });
 
   it('asks for what it needs', async () => {

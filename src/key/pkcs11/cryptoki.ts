@@ -69,16 +69,13 @@ export class CryptokiError extends Error {
  * Announces each call before it is made, so that whoever listens knows where a module crashed or hangs, and makes
  * its failures CryptokiErrors.
  */
-export function announceCalls(
-  cryptoki: Cryptoki,
-  announce: (call: string, args: readonly unknown[]) => void,
-): Cryptoki {
+export function announceCalls(cryptoki: Cryptoki, announce: (call: string) => void): Cryptoki {
   return new Proxy(cryptoki, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== 'function' || typeof name !== 'string') return method;
       return (...args: unknown[]): unknown => {
-        announce(name, args);
+        announce(name);
         try {
           return Reflect.apply(method, target, args);
         } catch (error) {

@@ -53,9 +53,12 @@ async function perform(request: Request): Promise<unknown> {
 }
 
 function openService(): TokenService {
-  const cryptoki = announceCalls(openAddon(), (call, args) => {
-    // An empty PIN means that a person types it on the reader: that takes as long as it takes.
-    send({ call, patient: call === 'C_Login' && args[2] === '' });
+  let isOnReader = false;
+  const cryptoki = announceCalls(openAddon(), (call) => {
+    // A person who types on the reader takes as long as it takes.
+    const patient = call === 'C_Login' && isOnReader;
+    if (patient) isOnReader = false;
+    send({ call, patient });
   });
   return new TokenService(cryptoki, {
     warn: (warning, hint) => {
@@ -63,6 +66,10 @@ function openService(): TokenService {
     },
     debug: (debug) => {
       send({ debug });
+    },
+    enterPinOnReader: (token) => {
+      isOnReader = true;
+      send({ warning: `enter the PIN of ${token} on the reader` });
     },
     askPin,
   });

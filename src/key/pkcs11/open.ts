@@ -133,7 +133,7 @@ async function withStore<T>(
   const settings: StoreSettings = {
     connection: {
       library: findLibrary(options.library, uris[0]),
-      pins: new PinKeeper({ uris, provider: options.pin, reuse: options.reusePin === true }),
+      pins: new PinKeeper({ uris, provider: options.pin, reuse: options.reusePin === true, reporter }),
       reporter,
       callSeconds: options.callTimeoutSeconds ?? 60,
       host: options.host,

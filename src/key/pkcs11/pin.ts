@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { RolesAnywhereError } from '../../errors.ts';
+import type { Reporter } from '../../reporter.ts';
 import { Secret } from '../../secret.ts';
 import type { PasswordProvider } from '../password.ts';
+import { readPassword } from '../read-password.ts';
 import type { PinQuestion } from './protocol.ts';
 import type { Pkcs11Uri } from './uri.ts';
 
@@ -12,6 +13,7 @@ export interface PinSources {
   readonly provider: PasswordProvider | undefined;
   /** Whether the login's PIN also serves a key that asks for one at each signature. */
   readonly reuse: boolean;
+  readonly reporter: Reporter;
 }
 
 /**
@@ -33,6 +35,17 @@ export class PinKeeper {
     const pin = await (question.purpose === 'login'
       ? this.#forLogin(question)
       : this.#forSignature(question));
+    if (pin.expose() === '') {
+      // No token has an empty one, and most would count it as a wrong one.
+      this.#login = undefined;
+      throw new RolesAnywhereError(
+        'PASSWORD_REQUIRED',
+        `the PIN that is given for ${question.token} is empty`,
+        {
+          hint: 'look into what --key-password-from, pin-source= or pin-value= names: a stream gives a PIN once',
+        },
+      );
+    }
     if (this.#wrong !== undefined && pin.expose() === this.#offered?.expose()) throw this.#wrong;
     this.#wrong = undefined;
     this.#offered = pin;
@@ -67,8 +80,8 @@ export class PinKeeper {
   /** Undefined when there is nobody to ask. */
   async #ask(what: string): Promise<Secret<string> | undefined> {
     try {
-      const pin = await this.#sources.provider?.(what);
-      return pin && new Secret(Buffer.from(pin.expose()).toString('utf8'));
+      const pin = await this.#sources.provider?.(what, 'PIN');
+      return pin && toText(pin);
     } catch (error) {
       if (error instanceof RolesAnywhereError && error.code === 'PASSWORD_REQUIRED') return undefined;
       throw error;
@@ -78,7 +91,7 @@ export class PinKeeper {
   async #fromUri(): Promise<Secret<string> | undefined> {
     for (const { pinValue, pinSource } of this.#sources.uris) {
       if (pinValue !== undefined) return pinValue;
-      if (pinSource !== undefined) return readPinSource(pinSource);
+      if (pinSource !== undefined) return readPinSource(pinSource, this.#sources.reporter);
     }
     return undefined;
   }
@@ -88,7 +101,7 @@ export class PinKeeper {
  * RFC 7512, section 2.3: a `file:` URI, or just a path. Its `|command` is refused: a URI that runs programs is a
  * trap for whoever pastes one.
  */
-async function readPinSource(source: string): Promise<Secret<string>> {
+async function readPinSource(source: string, reporter: Reporter): Promise<Secret<string>> {
   if (source.startsWith('|')) throw refused('it would run a command');
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(source)?.[1]?.toLowerCase();
   if (scheme !== undefined && scheme !== 'file') throw refused(`${scheme}: is not supported`);
@@ -99,16 +112,11 @@ async function readPinSource(source: string): Promise<Secret<string>> {
   } catch {
     throw refused('its file: URI names no local file');
   }
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    throw new RolesAnywhereError('PASSWORD_UNREADABLE', `cannot read the PIN from ${path}: ${code}`, {
-      cause: error,
-    });
-  }
-  return new Secret(text.replace(/\r?\n$/, ''));
+  return toText(await readPassword({ type: 'file', path }, reporter, 'PIN'));
+}
+
+function toText(pin: Secret<Uint8Array>): Secret<string> {
+  return new Secret(Buffer.from(pin.expose()).toString('utf8'));
 }
 
 function refused(reason: string): RolesAnywhereError {

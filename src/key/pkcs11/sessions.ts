@@ -9,6 +9,8 @@ import type { Slot } from './slots.ts';
 export interface ServiceListener {
   warn(message: string, hint?: string): void;
   debug(message: string): void;
+  /** A person is to type the PIN of this token on its reader, while the C_Login that comes next waits. */
+  enterPinOnReader(token: string): void;
   /** Asks for the PIN. Throws PASSWORD_REQUIRED when there is none. */
   askPin(question: PinQuestion): Promise<string>;
 }
@@ -149,7 +151,7 @@ export class TokenSessions {
     let pin = '';
     if ((flags & ck.CKF_PROTECTED_AUTHENTICATION_PATH) !== 0) {
       // The PIN shall be NULL_PTR (version 2.40, section 5.6, C_Login); the addon can pass an empty one.
-      this.#listener.warn(`enter the PIN of ${token} on the reader`);
+      this.#listener.enterPinOnReader(token);
     } else {
       pin = await this.#listener.askPin({ token, purpose });
     }

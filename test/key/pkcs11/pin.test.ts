@@ -1,19 +1,21 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RolesAnywhereError } from '../../../src/errors.ts';
+import type { PasswordProvider } from '../../../src/key/password.ts';
 import { PinKeeper } from '../../../src/key/pkcs11/pin.ts';
 import type { PinSources } from '../../../src/key/pkcs11/pin.ts';
 import { parsePkcs11Uri } from '../../../src/key/pkcs11/uri.ts';
+import { silent } from '../../../src/reporter.ts';
 import { Secret } from '../../../src/secret.ts';
 import { expectCode } from '../../support/errors.ts';
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'a pin '));
-  await writeFile(join(folder, 'pin'), '12 34\r\n');
+  await writeFile(join(folder, 'pin'), '12 34\r\n', { mode: 0o600 });
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -22,6 +24,7 @@ const keeper = (query: string, sources: Partial<PinSources> = {}) =>
     uris: [parsePkcs11Uri(`pkcs11:?${query}`)],
     provider: undefined,
     reuse: false,
+    reporter: silent,
     ...sources,
   });
 const login = { token: 'token "x"', purpose: 'login' } as const;
@@ -52,6 +55,17 @@ describe('pin-source', () => {
       code,
     );
     expect(error.message).not.toContain('1234');
+  });
+
+  it('is read as a password file is: not without end, and with a warning when every user can', async () => {
+    await expectCode(() => keeper('pin-source=/dev/zero').answer(login), 'PASSWORD_UNREADABLE');
+    const path = join(folder, 'shown');
+    await writeFile(path, '1234');
+    await chmod(path, 0o644);
+    const warnings: string[] = [];
+    const reporter = { ...silent, warn: (text: string) => warnings.push(text) };
+    await keeper(`pin-source=${encodeURIComponent(path)}`, { reporter }).answer(login);
+    expect(warnings).toEqual([expect.stringContaining(path)]);
   });
 });
 
@@ -89,6 +103,29 @@ describe('the PIN', () => {
     await typed.answer(login);
     typed.refused(wrong);
     expect((await typed.answer(login)).expose()).toBe('b');
+  });
+
+  it('that is empty is never offered: it would cost a try', async () => {
+    const path = join(folder, 'empty');
+    await writeFile(path, '\n', { mode: 0o600 });
+    for (const query of ['pin-value=', `pin-source=${encodeURIComponent(path)}`]) {
+      await expectCode(() => keeper(query).answer(login), 'PASSWORD_REQUIRED');
+      await expectCode(() => keeper(query, { reuse: true }).answer(signature), 'PASSWORD_REQUIRED');
+    }
+    const typed = keeper('', { provider: provide('', '', '1234') });
+    await expectCode(() => typed.answer(login), 'PASSWORD_REQUIRED');
+    await expectCode(() => typed.answer(signature), 'PASSWORD_REQUIRED');
+    expect((await typed.answer(login)).expose()).toBe('1234');
+  });
+
+  it('is asked for as a PIN', async () => {
+    const kinds: unknown[] = [];
+    const provider: PasswordProvider = (_, kind) => {
+      kinds.push(kind);
+      return Promise.resolve(new Secret(Buffer.from('1234')));
+    };
+    await keeper('', { provider }).answer(login);
+    expect(kinds).toEqual(['PIN']);
   });
 
   it('that nobody knows is an error at once', async () => {

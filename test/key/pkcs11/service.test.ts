@@ -32,6 +32,7 @@ function serve(token: FakeToken) {
     {
       warn: () => undefined,
       debug: () => undefined,
+      enterPinOnReader: () => undefined,
       askPin: ({ purpose }) => {
         asked.push(purpose);
         return Promise.resolve('1234');
