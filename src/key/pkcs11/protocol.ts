@@ -39,6 +39,8 @@ export interface Requests {
     readonly params: {
       readonly search: Search;
       readonly slots?: readonly string[];
+      /** What was asked for, for messages, when `search` says less: a certificate whose key is looked for. */
+      readonly wanted?: Search;
       /** Of which the key must have one; empty when that is not known. */
       readonly publicKeys: readonly Uint8Array[];
     };

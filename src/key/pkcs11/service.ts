@@ -76,7 +76,12 @@ export class TokenService {
   }
 
   /** @throws RolesAnywhereError PKCS11_AMBIGUOUS, PASSWORD_REQUIRED, PASSWORD_WRONG, PIN_BLOCKED */
-  async keys({ search, slots: names, publicKeys }: Requests['keys']['params']): Promise<readonly FoundKey[]> {
+  async keys({
+    search,
+    slots: names,
+    wanted = search,
+    publicKeys,
+  }: Requests['keys']['params']): Promise<readonly FoundKey[]> {
     const slots = this.#sessions.find(search, names);
     const visible = slots.flatMap((slot) => this.#keysIn(slot, search));
     const isWanted = (publicKey: Uint8Array | undefined): boolean =>
@@ -98,7 +103,7 @@ export class TokenService {
     if (candidates.length > 1) {
       throw new RolesAnywhereError(
         'PKCS11_AMBIGUOUS',
-        `${formatPkcs11Uri(search)} matches several tokens: ${candidates.map(describeToken).sort().join(', ')}`,
+        `${formatPkcs11Uri(wanted)} matches several tokens: ${candidates.map(describeToken).sort().join(', ')}`,
         { hint: 'add serial= or slot-id= to the URI' },
       );
     }

@@ -89,6 +89,7 @@ export class TokenStore implements AsyncDisposable {
       const connection = await this.#connect();
       found = await connection.request('keys', {
         search,
+        wanted: toSearch(keyUri ?? certificateUri),
         publicKeys,
         ...(keyUri === undefined ? { slots: candidates.map(({ slot }) => slot) } : {}),
       });

@@ -214,9 +214,11 @@ describe('three tokens with the same label', () => {
       asked += 1;
       return pinProvider('1234')();
     };
-    for (const options of [{ privateKey: 'pkcs11:token=twin' }, { certificate: 'pkcs11:token=twin' }]) {
+    const uri = 'pkcs11:token=twin';
+    for (const options of [{ privateKey: uri }, { certificate: uri }]) {
       const { code, message } = await failure(open({ ...options, pin }));
       expect(code).toBe('PKCS11_AMBIGUOUS');
+      expect(message).toContain(uri);
       for (const { serial } of tokens) expect(message).toContain(serial);
     }
     expect(asked).toBe(0);
