@@ -7,11 +7,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { serveTpm } from '../key/tpm/support/tpm-server.ts';
-import { run } from '../support/command.ts';
+import { run, runProgram } from '../support/command.ts';
 import type { Outcome } from '../support/command.ts';
 import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { makeAuthority } from '../support/pki.ts';
+import { typeAtPrompt } from '../support/type-at-prompt.ts';
 import { startSwtpm } from '../support/swtpm.ts';
 import type { Swtpm } from '../support/swtpm.ts';
 import { requirePart } from '../support/system-parts.ts';
@@ -208,6 +209,47 @@ describe('passwords', () => {
     expect(await refused(...fromKey)).toMatch(/--tpm-parent-password-from/);
     // Nobody is there to be asked.
     expect(await refused(...fromParent)).toMatch(/--key-password-from/);
+  });
+
+  describe('of a persistent key that wrong ones count for', () => {
+    const failures = async (): Promise<string | undefined> =>
+      /TPM2_PT_LOCKOUT_COUNTER: (\S+)/.exec(await tpm.tpm2('getcap', 'properties-variable'))?.[1];
+    const asked = (handle: string, text: string) =>
+      typeAtPrompt(
+        [process.execPath, commandFile, 'sign-string', '--private-key', handle],
+        'Enter if it has none',
+        text,
+        { env: { TPM_DEVICE: tpm.socket } },
+      );
+    const unattended = (handle: string): Promise<Outcome> =>
+      runProgram(
+        'setsid',
+        ['--wait', process.execPath, commandFile, 'sign-string', '--private-key', handle],
+        {
+          env: { TPM_DEVICE: tpm.socket },
+        },
+      );
+
+    it('cost no try when they are right; a key without one asks for nothing but Enter', async () => {
+      await tpm.tpm2('dictionarylockout', '--clear-lockout');
+      await tpm.persist('0x81000111', '-G', 'ecc256', '-a', signing, '-p', 'key password');
+      for (let runs = 0; runs < 3; runs += 1) {
+        expect((await asked('handle:0x81000111', 'key password\r')).code).toBe(0);
+      }
+      expect((await asked('handle:0x81000101', '\r')).code).toBe(0);
+      expect(await failures()).toBe('0x0');
+    });
+
+    it('are never missing for the last try: unattended use does not lock the TPM', async () => {
+      // swtpm locks itself at the third.
+      for (let runs = 0; runs < 5; runs += 1) {
+        const { code, stderr } = await unattended('handle:0x81000111');
+        expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('password') as string });
+      }
+      expect(await failures()).toBe('0x2');
+      await tpm.tpm2('dictionarylockout', '--clear-lockout');
+      expect(await unattended('handle:0x81000101')).toMatchObject({ code: 0, stderr: '' });
+    });
   });
 
   it('that both are to come from one stream are refused', async () => {

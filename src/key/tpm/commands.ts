@@ -1,5 +1,5 @@
 import { EncodingError } from '../../encoding/encoding-error.ts';
-import { algorithms, commandCodes, handles, structureTags } from './constants.ts';
+import { algorithms, commandCodes, handles, properties, structureTags, tpmProperties } from './constants.ts';
 import { join, sized, uint16, uint32, uint8 } from './marshal.ts';
 import type { TpmReader } from './marshal.ts';
 import { objectName, readPublicArea, writePublicArea } from './public-area.ts';
@@ -200,6 +200,33 @@ export function startAuthSession(
 
 /** The number of TPM2_StartAuthSession's parameter that asks for encryption. */
 export const symmetricParameter = 4;
+
+/** TPM2_GetCapability (Part 3, section 30.2), asked how many wrong passwords it still takes to lock the TPM. */
+export function triesLeft(): Command<number> {
+  const { lockoutCounter, maxAuthFail } = properties;
+  return {
+    name: 'TPM2_GetCapability',
+    code: commandCodes.getCapability,
+    entities: [],
+    isAuthorized: false,
+    parameters: join(uint32(tpmProperties), uint32(lockoutCounter), uint32(2)),
+    encryptable: { command: false, response: false },
+    returnsHandle: false,
+    read: (parameters) => {
+      parameters.uint8(); // moreData
+      parameters.uint32(); // capability
+      const values = new Map<number, number>();
+      for (let left = parameters.uint32(); left > 0; left -= 1) {
+        values.set(parameters.uint32(), parameters.uint32());
+      }
+      const [counter, maximum] = [values.get(lockoutCounter), values.get(maxAuthFail)];
+      if (counter === undefined || maximum === undefined) {
+        throw new EncodingError('it does not tell the state of the lock-out');
+      }
+      return maximum - counter;
+    },
+  };
+}
 
 /** TPM2_FlushContext (Part 3, section 28.4). */
 export function flushContext(handle: number): Command<undefined> {

@@ -70,6 +70,7 @@ export const commandCodes = {
   flushContext: 0x0165,
   readPublic: 0x0173,
   startAuthSession: 0x0176,
+  getCapability: 0x017a,
   getTestResult: 0x017c,
   hash: 0x017d,
 } as const;
@@ -113,6 +114,12 @@ export const objectAttributes = {
   decrypt: 1 << 17,
   sign: 1 << 18,
 } as const;
+
+/** TPM_CAP (Part 2, section 6.12). */
+export const tpmProperties = 0x00000006;
+
+/** TPM_PT (Part 2, section 6.13): how many wrong passwords the TPM counts, and at how many it locks itself. */
+export const properties = { lockoutCounter: 0x020e, maxAuthFail: 0x020f } as const;
 
 /** TPMA_SESSION (Part 2, section 8.4). */
 export const sessionAttributes = { continueSession: 1 << 0, decrypt: 1 << 5, encrypt: 1 << 6 } as const;

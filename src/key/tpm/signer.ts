@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { PasswordProvider } from '../password.ts';
 import type { Digest, KeyType, Signer } from '../signer.ts';
-import { createPrimary, hash, hierarchy, load, noTicket, readPublic, sign } from './commands.ts';
+import { createPrimary, hash, hierarchy, load, noTicket, readPublic, sign, triesLeft } from './commands.ts';
 import type { Entity } from './commands.ts';
 import { formatHandle, handleType, handleTypes, hierarchyNames, objectAttributes } from './constants.ts';
 import { describeFailure } from './failure.ts';
@@ -40,9 +40,13 @@ export class TpmSigner implements Signer {
   #turn: Promise<unknown> = Promise.resolve();
   /**
    * A password that is given is used whatever the file says: tpm2_encodeobject 5.4 writes emptyAuth the wrong way
-   * round. Nobody is asked for one before the TPM refused the empty one.
+   * round. A person is asked before the empty one is tried, unless that is said to be the right one, or costs nothing.
    */
   #usesPassword: boolean;
+  /** Nothing says whether there is a password, and a wrong one counts towards the lock-out. */
+  readonly #mayGuess: boolean;
+  /** That holds, and nobody can be asked: the empty password is tried, unless that could lock the TPM. */
+  #isGuess: boolean;
   /** The TPM refused the password. It is not tried again: some tries more would lock the TPM. */
   #refused: RolesAnywhereError | undefined;
 
@@ -50,9 +54,12 @@ export class TpmSigner implements Signer {
     this.#key = key;
     this.keyType = key.area.type === 'rsa' ? 'rsa' : 'ec';
     this.publicKey = key.publicKey.export({ format: 'der', type: 'spki' });
-    const { password, place } = key;
-    const isSaidToBeLocked = 'hasEmptyAuth' in place && !place.hasEmptyAuth;
-    this.#usesPassword = password !== undefined && (password.isLastResort !== true || isSaidToBeLocked);
+    const { password, place, area } = key;
+    const isExempt = (area.attributes & objectAttributes.noDictionaryAttackProtection) !== 0;
+    const mayTryEmpty = 'handle' in place ? isExempt : place.hasEmptyAuth;
+    this.#usesPassword = password !== undefined && !(password.isLastResort === true && mayTryEmpty);
+    this.#mayGuess = 'handle' in place && !isExempt;
+    this.#isGuess = password === undefined && this.#mayGuess;
   }
 
   sign(message: Uint8Array, digest: Digest = 'SHA256'): Promise<Uint8Array> {
@@ -73,10 +80,7 @@ export class TpmSigner implements Signer {
       if (closing.signal.aborted)
         throw new RolesAnywhereError('SIGNING_FAILED', `the TPM key ${name} is closed`);
       if (this.#refused !== undefined) throw this.#refused;
-      const password = await readPassword(
-        this.#usesPassword ? this.#key.password : undefined,
-        `the TPM key ${name}`,
-      );
+      const password = await this.#readPassword();
       const parentPassword = await readPassword(
         'handle' in place ? undefined : this.#key.parentPassword,
         `the parent of TPM key ${name}`,
@@ -90,7 +94,7 @@ export class TpmSigner implements Signer {
           hint: 'the key at this handle may have been replaced by another one meanwhile',
         });
       } catch (error) {
-        if (this.#usesPassword || this.#key.password === undefined || !isLocked(error)) {
+        if (this.#usesPassword || this.#isGuess || this.#key.password === undefined || !isLocked(error)) {
           throw this.#explain(error, password, parentPassword);
         }
         this.#usesPassword = true;
@@ -98,6 +102,20 @@ export class TpmSigner implements Signer {
         password.fill(0);
         parentPassword.fill(0);
       }
+    }
+  }
+
+  async #readPassword(): Promise<Uint8Array> {
+    const { password, name } = this.#key;
+    if (!this.#usesPassword) return new Uint8Array();
+    try {
+      return await readPassword(password, `the TPM key ${name}`);
+    } catch (error) {
+      const isNobodyThere = error instanceof RolesAnywhereError && error.code === 'PASSWORD_REQUIRED';
+      if (!isNobodyThere || password?.isLastResort !== true || !this.#mayGuess) throw error;
+      this.#usesPassword = false;
+      this.#isGuess = true;
+      return new Uint8Array();
     }
   }
 
@@ -112,6 +130,8 @@ export class TpmSigner implements Signer {
     const authorize = (authValue: Uint8Array): Authorization =>
       session === undefined || authValue.length === 0 ? emptyPassword : session.authorize(authValue);
     try {
+      // A TPM that is locked already says so itself, and does not count.
+      if (this.#isGuess && (await tpm.execute(triesLeft())) === 1) throw lastTry(this.#key.name);
       const key = await this.#find(tpm, authorize(parentPassword));
       const isRestricted = (this.#key.area.attributes & objectAttributes.restricted) !== 0;
       const hashed = isRestricted
@@ -186,6 +206,14 @@ function wrongPassword(
   return new RolesAnywhereError('PASSWORD_WRONG', `the password of ${whose} is wrong`, { hint, cause });
 }
 
+function lastTry(name: string): RolesAnywhereError {
+  return new RolesAnywhereError(
+    'PASSWORD_REQUIRED',
+    `the TPM key ${name} may need a password, and the next wrong one locks the TPM`,
+    { hint: 'say where it is with --key-password-from, or that there is none with --no-tpm-key-password' },
+  );
+}
+
 /** The key has a password, and it was not that one. */
 function isLocked(error: unknown): boolean {
   return error instanceof TpmRefusal && error.isWrongPassword && error.command === 'TPM2_Sign';
@@ -193,7 +221,7 @@ function isLocked(error: unknown): boolean {
 
 /** @returns a copy, to be wiped, without zero bytes at the end: a TPM cuts these off (Part 1, section 19.6.4.3) */
 async function readPassword(provider: PasswordProvider | undefined, what: string): Promise<Uint8Array> {
-  const bytes = (await provider?.(what))?.expose() ?? new Uint8Array();
+  const bytes = (await provider?.(what, 'TPM password'))?.expose() ?? new Uint8Array();
   const length = bytes.findLastIndex((byte) => byte !== 0) + 1;
   return Uint8Array.from(bytes.subarray(0, length));
 }

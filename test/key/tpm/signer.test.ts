@@ -9,11 +9,13 @@ import {
   derSequence,
 } from '../../../src/encoding/der.ts';
 import { RolesAnywhereError } from '../../../src/errors.ts';
+import type { PasswordProvider } from '../../../src/key/password.ts';
 import { openTpmSigner } from '../../../src/key/tpm/open.ts';
 import type { TpmSignerOptions } from '../../../src/key/tpm/open.ts';
 import type { Signer } from '../../../src/key/signer.ts';
 import { Secret } from '../../../src/secret.ts';
 import {
+  exemptArea,
   parentHandle,
   persistentHandle,
   privatePart,
@@ -232,23 +234,70 @@ describe('passwords', () => {
   });
 
   describe('of a person who is there just in case', () => {
-    const person = (text: string) => {
+    /** Undefined: there is no terminal. */
+    const person = (text: string | undefined) => {
       const asked: string[] = [];
-      const answer = (what: string) => {
+      const answer: PasswordProvider = (what, kind) => {
+        expect(kind).toBe('TPM password');
         asked.push(what);
-        return Promise.resolve(new Secret(Buffer.from(text)));
+        return text === undefined
+          ? Promise.reject(new RolesAnywhereError('PASSWORD_REQUIRED', 'there is no terminal'))
+          : Promise.resolve(new Secret(Buffer.from(text)));
       };
       return { asked, password: Object.assign(answer, { isLastResort: true }) };
     };
 
-    it('are not asked for where the empty one does', async () => {
-      const tpm = await start();
+    it('are not asked for where the empty one does, and costs no try: by the file, or by noDA', async () => {
       const { asked, password: provider } = person('x');
-      for (const key of [keyFile(owner, true), { handle: persistentHandle }]) {
+      for (const [key, area] of [
+        [keyFile(owner, true), signingArea],
+        [{ handle: persistentHandle }, exemptArea],
+      ] as const) {
+        const tpm = await start({ area });
         await using signer = await open(tpm, { key, password: provider });
         await expect(signer.sign(message)).resolves.toHaveLength(256);
       }
       expect(asked).toEqual([]);
+    });
+
+    it('are asked for first where the empty one may cost a try; Enter says that there is none', async () => {
+      for (const text of [password, '']) {
+        const tpm = await start({ password: text, triesLeft: 1 });
+        const { asked, password: provider } = person(text);
+        await using signer = await open(tpm, { password: provider });
+        await expect(signer.sign(message)).resolves.toHaveLength(256);
+        await expect(signer.sign(message)).resolves.toHaveLength(256);
+        expect(new Set(asked)).toEqual(new Set(['the TPM key handle:0x81000101']));
+        expect(count(tpm, 'sign')).toBe(2);
+      }
+    });
+
+    it.each([
+      ['nobody can be asked', () => person(undefined).password],
+      ['there is nothing to ask', () => undefined],
+    ])('are guessed to be empty when %s, but for the last try before the lock-out', async (_, provider) => {
+      const tpm = await start({ triesLeft: 2 });
+      await using signer = await open(tpm, { password: provider() });
+      await expect(signer.sign(message)).resolves.toHaveLength(256);
+      const locked = await start({ password, triesLeft: 2 });
+      await using refused = await open(locked, { password: provider() });
+      expect(await codeOf(refused.sign(message))).toBe('PASSWORD_REQUIRED');
+      expect(await codeOf(refused.sign(message))).toBe('PASSWORD_REQUIRED');
+      expect(count(locked, 'sign')).toBe(1);
+      const last = await start({ triesLeft: 1 });
+      await using careful = await open(last, { password: provider() });
+      expect(await codeOf(careful.sign(message))).toBe('PASSWORD_REQUIRED');
+      expect(count(last, 'sign')).toBe(0);
+      // Nothing to spare any more: the TPM has its own words for that.
+      const over = await start({ triesLeft: 0, fault: failing('sign', 0x921, 1) });
+      await using late = await open(over, { password: provider() });
+      expect(await codeOf(late.sign(message))).toBe('SIGNING_FAILED');
+    });
+
+    it('that say that there is none are believed for the last try too', async () => {
+      const tpm = await start({ triesLeft: 1 });
+      await using signer = await open(tpm, { password: from('') });
+      await expect(signer.sign(message)).resolves.toHaveLength(256);
     });
 
     it('are asked for at once where the file says that there is one', async () => {
@@ -261,9 +310,12 @@ describe('passwords', () => {
     });
 
     it('are asked for after the TPM refused the empty one, and it is not tried again', async () => {
-      const tpm = await start({ password });
       const { password: provider } = person(password);
-      for (const key of [keyFile(owner, true), { handle: persistentHandle }]) {
+      for (const [key, area] of [
+        [keyFile(owner, true), signingArea],
+        [{ handle: persistentHandle }, exemptArea],
+      ] as const) {
+        const tpm = await start({ password, area });
         await using signer = await open(tpm, { key, password: provider });
         const before = count(tpm, 'sign');
         await expect(signer.sign(message)).resolves.toHaveLength(256);
@@ -277,7 +329,7 @@ describe('passwords', () => {
       await using signer = await open(tpm, { password: person('wrong').password });
       expect(await codeOf(signer.sign(message))).toBe('PASSWORD_WRONG');
       expect(await codeOf(signer.sign(message))).toBe('PASSWORD_WRONG');
-      expect(count(tpm, 'sign')).toBe(2);
+      expect(count(tpm, 'sign')).toBe(1);
     });
   });
 

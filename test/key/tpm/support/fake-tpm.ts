@@ -45,6 +45,12 @@ export const signingArea: Buffer = Buffer.concat([
   hex('0001 000b 00040072 0000 0010 0010 0800 00000000'),
   sized(modulus),
 ]);
+/** The same with noDA: no wrong password for it counts. */
+export const exemptArea: Buffer = Buffer.concat([
+  signingArea.subarray(0, 4),
+  hex('00040472'),
+  signingArea.subarray(8),
+]);
 /** The same bound to RSASSA with SHA-256 and restricted, as attestation keys are. */
 export const restrictedArea: Buffer = Buffer.concat([
   hex('0001 000b 00050072 0000 0010 0014 000b 0800 00000000'),
@@ -65,6 +71,7 @@ export const codes = {
   sign: 0x15d,
   hash: 0x17d,
   flushContext: 0x165,
+  getCapability: 0x17a,
 } as const;
 export type CommandName = keyof typeof codes;
 
@@ -72,6 +79,8 @@ export interface FakeTpmOptions {
   readonly password?: string;
   readonly parentPassword?: string;
   readonly area?: Buffer;
+  /** How many more wrong passwords it takes before it locks itself (32). */
+  readonly triesLeft?: number;
   /** Something else than the right answer. `handled` is that right answer, for faults that come after the deed. */
   readonly fault?: (
     command: CommandName,
@@ -221,6 +230,12 @@ export async function startFakeTpm(options: FakeTpmOptions = {}): Promise<FakeTp
       }
       case codes.flushContext:
         return response(loaded.delete(entity) ? 0 : 0x1cb);
+      case codes.getCapability: {
+        // TPM_CAP_TPM_PROPERTIES: two from TPM_PT_LOCKOUT_COUNTER on.
+        if (!body.equals(hex('00000006 0000020e 00000002'))) return response(0x2c4);
+        const counter = Buffer.concat([hex('0000020e'), word(32 - (options.triesLeft ?? 32))]);
+        return response(0, Buffer.concat([hex('01 00000006 00000002'), counter, hex('0000020f 00000020')]));
+      }
       case codes.hash: {
         const message = body.subarray(2, 2 + body.readUInt16BE(0));
         const ticket = Buffer.concat([hex('8024 40000001'), sized(hmac(modulus, sha256(message)))]);
