@@ -11,13 +11,9 @@ const ciphers: Readonly<Record<string, number>> = {
   'DES-EDE3-CBC': 24,
 };
 
-/** RFC 1421, section 4.6.1.1: how OpenSSL wrote encrypted keys before PKCS#8. */
-export function isEncryptedPem({ headers }: PemBlock): boolean {
-  return headers.get('Proc-Type')?.endsWith('ENCRYPTED') === true;
-}
-
 /**
- * Decrypts such a block (PEM_do_header of OpenSSL): the initialization vector in DEK-Info is the salt too.
+ * Decrypts a PEM block as OpenSSL wrote encrypted keys before PKCS#8 (RFC 1421, section 4.6.1.3, and PEM_do_header of
+ * OpenSSL): the initialization vector in DEK-Info is the salt too.
  *
  * @param password its bytes, as they are
  * @returns undefined when the password is seen to be wrong; see `decryptPbes`
