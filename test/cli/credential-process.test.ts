@@ -62,8 +62,9 @@ describe('a session', () => {
     expect(seconds).toBeLessThan(3600 + 60);
   });
 
-  it('lasts as long as asked', async () => {
-    const seconds = lifetime(credentials(await session([...pair(), '--session-duration=900'])));
+  // In hexadecimal and octal too, as the old helper takes numbers.
+  it.each(['900', '0x384', '01604'])('lasts as long as asked: %s', async (duration) => {
+    const seconds = lifetime(credentials(await session([...pair(), `--session-duration=${duration}`])));
     expect(seconds).toBeGreaterThan(900 - 60);
     expect(seconds).toBeLessThan(900 + 60);
   });
