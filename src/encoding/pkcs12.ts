@@ -23,7 +23,8 @@ export interface Pkcs12 {
  * @throws EncodingError; UnsupportedEncodingError by the name of what is not supported
  */
 export async function openPkcs12(bytes: Uint8Array, password: Uint8Array): Promise<Pkcs12 | undefined> {
-  const file = new DerReader(berToDer(bytes)).sequence();
+  const der = berToDer(bytes);
+  const file = new DerReader(der).sequence();
   if (file.integer() !== 3n) throw new EncodingError('it is not version 3 of PKCS#12');
   const content = readContent(file.sequence());
   const mac = file.done ? undefined : file.next(tags.sequence).encoded;
@@ -38,6 +39,7 @@ export async function openPkcs12(bytes: Uint8Array, password: Uint8Array): Promi
     if (error instanceof WrongPassword) return undefined;
     throw error;
   } finally {
+    der.fill(0); // Keys may stand in it open.
     for (const key of opening.keys) key.fill(0);
   }
 }
@@ -94,23 +96,29 @@ class Opening {
 
   /** AuthenticatedSafe: RFC 7292, section 4.1. */
   async readAuthenticatedSafe(content: Uint8Array): Promise<void> {
-    const safe = new DerReader(berToDer(content)).sequence();
+    const der = berToDer(content);
+    const safe = new DerReader(der).sequence();
     while (!safe.done) {
-      const info = safe.sequence();
-      const type = info.objectIdentifier();
-      const inside = info.enter(contextTag(0));
-      switch (type) {
-        case contentTypes.data:
-          await this.#readSafeContents(berToDer(inside.octetString()));
-          break;
-        case contentTypes.encryptedData:
-          await this.#readSafeContents(await this.#decryptContent(inside.sequence()));
-          break;
-        case contentTypes.envelopedData:
-          throw new UnsupportedEncodingError('encryption for a certificate instead of a password');
-        default:
-          throw new EncodingError(`a part of it is of type ${type}`);
-      }
+      const contents = await this.#openContent(safe.sequence());
+      await this.#readSafeContents(contents);
+      contents.fill(0);
+    }
+    der.fill(0);
+  }
+
+  /** SafeContents, DER, of its own memory. */
+  async #openContent(info: DerReader): Promise<Uint8Array> {
+    const type = info.objectIdentifier();
+    const inside = info.enter(contextTag(0));
+    switch (type) {
+      case contentTypes.data:
+        return berToDer(inside.octetString());
+      case contentTypes.encryptedData:
+        return this.#decryptContent(inside.sequence());
+      case contentTypes.envelopedData:
+        throw new UnsupportedEncodingError('encryption for a certificate instead of a password');
+      default:
+        throw new EncodingError(`a part of it is of type ${type}`);
     }
   }
 

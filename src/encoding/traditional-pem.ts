@@ -12,8 +12,8 @@ const ciphers: Readonly<Record<string, number>> = {
 };
 
 /**
- * Decrypts a block with `Proc-Type: 4,ENCRYPTED` (RFC 1421, section 4.6.1.1), as OpenSSL wrote encrypted keys before
- * PKCS#8 (its PEM_do_header): the initialization vector in DEK-Info is the salt too.
+ * Decrypts a PEM block as OpenSSL wrote encrypted keys before PKCS#8 (RFC 1421, section 4.6.1.3, and PEM_do_header of
+ * OpenSSL): the initialization vector in DEK-Info is the salt too.
  *
  * @param password its bytes, as they are
  * @returns undefined when the password is seen to be wrong; see `decryptPbes`
