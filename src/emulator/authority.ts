@@ -143,11 +143,14 @@ function readOwnLeaf(x509: X509, { caPem, leafPem, leafKeyPem }: Authority): Emu
   try {
     const [authority] = readPemCertificates(x509, caPem);
     const [leaf] = readPemCertificates(x509, leafPem);
+    const key = createPublicKey(leafKeyPem);
     const own =
       authority?.subject.text === authorityName &&
       leaf?.publicKey !== undefined &&
       authority.issued(leaf) &&
-      createPublicKey(leafKeyPem).equals(leaf.publicKey);
+      // Between types, `equals` leaves an error in OpenSSL's queue for whatever reads a key next.
+      key.asymmetricKeyType === leaf.publicKey.asymmetricKeyType &&
+      key.equals(leaf.publicKey);
     return own ? leaf : undefined;
   } catch {
     return undefined;
