@@ -269,7 +269,7 @@ export const commands = {
     ],
   },
   'read-certificate-data': {
-    summary: 'print what a certificate, bundle or PKCS#12 file holds',
+    summary: 'print what a certificate file, PKCS#12 file or token holds',
     purpose:
       'Prints key type, DER (base64), serial number and supported algorithms as JSON; of several certificates, each on ' +
       'a line of its own.',
