@@ -14,6 +14,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/cli/**', 'test/**/*.e2e.test.ts'],
           sequence: { groupOrder: 0 },
+          // All processors: nothing else runs meanwhile. End-to-end tests start processes of their own.
+          maxWorkers: '100%',
         },
       },
       {
