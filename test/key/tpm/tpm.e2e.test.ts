@@ -9,6 +9,7 @@ import { openTpmSigner } from '../../../src/key/tpm/open.ts';
 import type { TpmSignerOptions } from '../../../src/key/tpm/open.ts';
 import type { Digest, Signer } from '../../../src/key/signer.ts';
 import { Secret } from '../../../src/secret.ts';
+import { describeSigner } from '../../support/signer-contract.ts';
 import { startSwtpm } from '../../support/swtpm.ts';
 import type { Swtpm } from '../../support/swtpm.ts';
 
@@ -60,6 +61,28 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
     () => 'nothing thrown',
     (error: unknown) => (error instanceof RolesAnywhereError ? error.code : error),
   );
+
+describe.each([
+  ['rsa2048', 0x81000180],
+  ['ecc256', 0x81000181],
+])('a persistent %s key', (algorithm, handle) => {
+  let publicKey: Uint8Array;
+
+  beforeAll(async () => {
+    const name = `0x${handle.toString(16)}`;
+    await tpm.persist(name, '-G', algorithm, '-a', signing);
+    await tpm.tpm2('readpublic', '-Q', '-c', name, '-f', 'der', '-o', `${algorithm}.der`);
+    publicKey = await readFile(join(tpm.directory, `${algorithm}.der`));
+  });
+
+  describeSigner(`${algorithm} in a TPM`, () => ({
+    publicKey,
+    open: () => open(handle),
+    expectNothingLeft: async () => {
+      expect(await tpm.leftovers()).toEqual([]);
+    },
+  }));
+});
 
 describe('persistent keys made by tpm2-tools', () => {
   it.each([
