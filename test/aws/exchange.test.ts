@@ -1,23 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  type ConnectionOptions,
-  createSession,
-  prepareSession,
-  type Session,
-} from '../../src/aws/create-session.ts';
 import { pause } from '../../src/aws/retry.ts';
 import type { ServiceErrorDetails } from '../../src/aws/service-error.ts';
 import type { RolesAnywhereError } from '../../src/errors.ts';
-import type { Identity } from '../../src/identity.ts';
 import { failure } from './failure.ts';
 import {
   type LocalService,
   localService,
-  quick,
   type Scripted,
   sessionBody,
   vectorIdentity,
 } from './local-service.ts';
+import { open, type Said } from './open-session.ts';
 
 beforeEach(() => {
   for (const name of Object.keys(process.env)) {
@@ -27,31 +20,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
 });
-
-/** Everything that may be printed somewhere. */
-interface Said {
-  readonly warnings: string[];
-  readonly steps: string[];
-}
-
-function open(
-  endpoint: string,
-  connection: ConnectionOptions = {},
-  identity: Identity = vectorIdentity(),
-  said: Said = { warnings: [], steps: [] },
-): Promise<Session> {
-  const session = prepareSession({
-    trustAnchorArn: 'arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/t',
-    profileArn: 'arn:aws:rolesanywhere:us-east-1:123456789012:profile/p',
-    roleArn: 'arn:aws:iam::123456789012:role/R',
-    endpoint,
-  });
-  const reporter = {
-    warn: (message: string) => void said.warnings.push(message),
-    debug: (message: string) => void said.steps.push(message),
-  };
-  return createSession(identity, session, { ...quick, reporter, ...connection });
-}
 
 const at = (service: { readonly port: number }): string => `http://127.0.0.1:${service.port}`;
 
@@ -84,7 +52,7 @@ describe('what is tried again', () => {
   ])('%s', async (_, answer) => {
     const identity = vectorIdentity();
     await withAnswers([answer, answer, {}], async (service) => {
-      await expect(open(at(service), {}, identity)).resolves.toMatchObject({
+      await expect(open(at(service), {}, undefined, identity)).resolves.toMatchObject({
         roleArn: expect.any(String) as string,
       });
       expect(service.received).toHaveLength(3);
@@ -138,7 +106,7 @@ describe('what is tried again', () => {
       return Promise.resolve();
     };
     await withAnswers([{ status: 500 }, { status: 500 }, { status: 500 }, {}], async (service) => {
-      await open(at(service), { sleep, now: () => new Date(now) }, identity);
+      await open(at(service), { sleep, now: () => new Date(now) }, undefined, identity);
       expect(service.received).toHaveLength(4);
       expect(new Set(service.received.map(({ headers }) => headers['x-amz-date'])).size).toBe(2);
     });
@@ -199,7 +167,7 @@ describe('the clock', () => {
     const said: Said = { warnings: [], steps: [] };
     const body = sessionBody({ expiration: new Date(Date.now() + offset + hour).toISOString() });
     await withAnswers([refused(offset), { body }], async (service) => {
-      await open(at(service), {}, vectorIdentity(), said);
+      await open(at(service), {}, said);
       const dates = service.received.map(({ headers }) => String(headers['x-amz-date']));
       const read = (date = ''): number =>
         Date.parse(date.replace(/^(....)(..)(..)T(..)(..)(..)Z$/u, '$1-$2-$3T$4:$5:$6Z'));
@@ -389,7 +357,7 @@ describe('hostile answers', () => {
     const service = await localService([{}]);
     await service[Symbol.asyncDispose]();
     const said: Said = { warnings: [], steps: [] };
-    const problem = await failure(() => open(at(service), {}, vectorIdentity(), said));
+    const problem = await failure(() => open(at(service), {}, said));
     check(problem, 'SERVICE_UNREACHABLE');
     expect(problem.hint).toBeDefined();
     expect(said.steps.filter((step) => step.startsWith('POST'))).toHaveLength(5);
@@ -397,7 +365,7 @@ describe('hostile answers', () => {
 
   test('a host that does not exist is not asked for again and again', async () => {
     const said: Said = { warnings: [], steps: [] };
-    const problem = await failure(() => open('http://no-such-host.invalid', {}, vectorIdentity(), said));
+    const problem = await failure(() => open('http://no-such-host.invalid', {}, said));
     check(problem, 'SERVICE_UNREACHABLE');
     expect(problem.message).toContain('no-such-host.invalid');
   });
@@ -407,7 +375,7 @@ describe('what is said', () => {
   test('debugging tells each step, and no secret', async () => {
     const said: Said = { warnings: [], steps: [] };
     await withAnswers([{ status: 500 }, {}], async (service) => {
-      await open(at(service), {}, vectorIdentity(), said);
+      await open(at(service), {}, said);
       const [{ headers } = { headers: {} }] = service.received;
       const text = said.steps.join('\n');
       expect(text).toMatch(/POST .*attempt 1[^]*status 500[^]*attempt 2[^]*status 201/u);

@@ -5,22 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  type ConnectionOptions,
-  createSession,
-  prepareSession,
-  type Session,
-} from '../../src/aws/create-session.ts';
+import type { ConnectionOptions, Session } from '../../src/aws/create-session.ts';
 import { failure } from './failure.ts';
 import {
   type Authority,
   localProxy,
   localService,
   makeAuthority,
-  quick,
   type ServerCertificate,
-  vectorIdentity,
 } from './local-service.ts';
+import { open, type Said } from './open-session.ts';
 
 let directory: string;
 let authority: Authority;
@@ -50,29 +44,6 @@ function file(name: string, content: string): string {
   const path = join(directory, name);
   writeFileSync(path, content);
   return path;
-}
-
-interface Said {
-  readonly warnings: string[];
-  readonly steps: string[];
-}
-
-function open(
-  endpoint: string,
-  connection: ConnectionOptions = {},
-  said: Said = { warnings: [], steps: [] },
-): Promise<Session> {
-  const session = prepareSession({
-    trustAnchorArn: 'arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/t',
-    profileArn: 'arn:aws:rolesanywhere:us-east-1:123456789012:profile/p',
-    roleArn: 'arn:aws:iam::123456789012:role/R',
-    endpoint,
-  });
-  const reporter = {
-    warn: (message: string) => void said.warnings.push(message),
-    debug: (message: string) => void said.steps.push(message),
-  };
-  return createSession(vectorIdentity(), session, { ...quick, reporter, ...connection });
 }
 
 const at = (service: { readonly port: number }, host = '127.0.0.1'): string =>
