@@ -1,6 +1,6 @@
 import { RolesAnywhereError } from '../errors.ts';
 import { type Reporter, silent } from '../reporter.ts';
-import { uptime } from '../runtime/clock.ts';
+import { longestTimer, uptime } from '../runtime/clock.ts';
 import { type Answer, exchange, TransportError } from '../runtime/transport.ts';
 import { explainFailure } from './failures.ts';
 import { hostOf, isLoopback, proxyFor, type ProxyMode } from './proxy.ts';
@@ -51,8 +51,6 @@ const maxAttempts = 5;
 const connectTimeout = 10_000;
 const answerTimeout = 20_000;
 const maxAnswerBytes = 1024 * 1024;
-/** Beyond it Node's timers fire at once. */
-const longestTimer = 2 ** 31 - 1;
 /** A signature is good for five minutes; within two it is used again, since a key may ask for a PIN each time. */
 const signatureLifetime = 120_000;
 /** The service tolerates five minutes; its Date and our reading of it are a little apart. */
