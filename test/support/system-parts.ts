@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 interface Part {
@@ -12,6 +12,13 @@ interface Part {
 }
 
 const debianTriplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+
+/** The server stands in a folder of its version; on PATH are the clients alone. */
+function newestPostgres(): string {
+  const folder = '/usr/lib/postgresql';
+  const versions = existsSync(folder) ? readdirSync(folder).map(Number).filter(Number.isInteger) : [];
+  return `${folder}/${Math.max(0, ...versions)}/bin/postgres`;
+}
 
 /** What the end-to-end tests need beside Node.js: real clients, an independent cryptography, shells. */
 const parts = {
@@ -46,6 +53,22 @@ const parts = {
     path: '/usr/bin/tpm2_getcap',
     evidence: '/usr/share/doc/libtss2-tcti-swtpm0/copyright',
   },
+  postgres: { package: 'postgresql', path: newestPostgres() },
+  psql: { package: 'postgresql-client', path: '/usr/bin/psql' },
+  psycopg: {
+    package: 'python3-psycopg2',
+    path: '/usr/bin/python3',
+    evidence: '/usr/lib/python3/dist-packages/psycopg2/__init__.py',
+  },
+  pyodbc: {
+    package: 'python3-pyodbc',
+    path: '/usr/bin/python3',
+    evidence: '/usr/share/doc/python3-pyodbc/copyright',
+  },
+  psqlOdbc: { package: 'odbc-postgresql', path: `/usr/lib/${debianTriplet}/odbc/psqlodbcw.so` },
+  java: { package: 'default-jre-headless', path: '/usr/bin/java' },
+  pgJdbc: { package: 'libpostgresql-jdbc-java', path: '/usr/share/java/postgresql.jar' },
+  rhino: { package: 'rhino', path: '/usr/share/java/js.jar' },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
