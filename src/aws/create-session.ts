@@ -7,6 +7,7 @@ import { type Arn, checkArnsAgree, parseArn } from './arn.ts';
 import { checkRegion, operationUrl, resolveEndpoint } from './endpoint.ts';
 import { call, type ConnectionOptions } from './http.ts';
 import { readSession, type Session } from './session-answer.ts';
+import { hintForSession } from './session-hints.ts';
 
 export type { ConnectionOptions } from './http.ts';
 export type { Session } from './session-answer.ts';
@@ -97,6 +98,7 @@ export async function createSession(
     {
       service: 'IAM Roles Anywhere',
       url,
+      hintFor: hintForSession,
       sign: async (now) => {
         const headers: [string, string][] = [
           ['host', url.host],

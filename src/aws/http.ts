@@ -5,7 +5,13 @@ import { type Answer, exchange, TransportError } from '../runtime/transport.ts';
 import { explainFailure } from './failures.ts';
 import { hostOf, isLoopback, proxyFor, type ProxyMode } from './proxy.ts';
 import { backoff, isThrottling, pause, retryAfter } from './retry.ts';
-import { describe, readServiceError, serviceRefused, type ServiceErrorDetails } from './service-error.ts';
+import {
+  describe,
+  type HintFor,
+  readServiceError,
+  serviceRefused,
+  type ServiceErrorDetails,
+} from './service-error.ts';
 import { authoritiesWithSystem, configuredAuthorities } from './trust.ts';
 
 /** How to reach a service. Everything has a default. */
@@ -39,6 +45,9 @@ export interface Operation {
   readonly url: URL;
   /** Makes the request as of a time. */
   readonly sign: (now: Date) => Promise<SignedRequest>;
+  readonly hintFor?: HintFor | undefined;
+  /** Its rate limit is shared with everybody in the account: throttling is told, and waited out while time is left. */
+  readonly isShared?: boolean | undefined;
 }
 
 export interface Reply {
@@ -97,8 +106,9 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
   const end = uptime() + Math.min(timeoutSeconds * 1000, longestTimer);
   let attempt = 1;
   let last: RolesAnywhereError | undefined;
-  const waitFor = async (problem: RolesAnywhereError, atLeast = 0): Promise<void> => {
-    if (attempt >= maxAttempts) throw problem;
+  let isTold = false;
+  const waitFor = async (problem: RolesAnywhereError, atLeast = 0, isPatient = false): Promise<void> => {
+    if (attempt >= maxAttempts && !isPatient) throw problem;
     attempt += 1;
     last = problem;
     const left = end - uptime();
@@ -147,19 +157,32 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
       signed = await sign();
       continue;
     }
-    const problem = rejected(service, details, proxy);
+    const problem = rejected(operation, details, proxy);
     if (!mayPass(details)) throw problem;
-    await waitFor(problem, retryAfter(answer.headers['retry-after'], now()));
+    const isPatient = operation.isShared === true && isThrottled(details);
+    if (isPatient && !isTold) {
+      isTold = true;
+      reporter.warn(`${service} is asked too often, and asked again: ${describe(details)}`);
+    }
+    await waitFor(problem, retryAfter(answer.headers['retry-after'], now()), isPatient);
   }
 }
 
 /** Whether a refusal is of the moment: the same request may be taken a little later. */
-function mayPass({ status, code }: ServiceErrorDetails): boolean {
-  return status === 429 || status >= 500 || isThrottling(code);
+function mayPass(details: ServiceErrorDetails): boolean {
+  return details.status >= 500 || isThrottled(details);
+}
+
+function isThrottled({ status, code, message }: ServiceErrorDetails): boolean {
+  return status === 429 || isThrottling(code) || /^rate exceeded$/i.test(message);
 }
 
 /** What an answer that is neither 2xx nor a matter of the clock means. */
-function rejected(service: string, details: ServiceErrorDetails, proxy: URL | undefined): RolesAnywhereError {
+function rejected(
+  { service, hintFor }: Operation,
+  details: ServiceErrorDetails,
+  proxy: URL | undefined,
+): RolesAnywhereError {
   const { status } = details;
   if (status === 407) {
     return new RolesAnywhereError('PROXY_FAILED', `the proxy ${proxy?.host ?? ''} refused with status 407`, {
@@ -181,7 +204,7 @@ function rejected(service: string, details: ServiceErrorDetails, proxy: URL | un
       cause: details,
     });
   }
-  return serviceRefused(service, details);
+  return serviceRefused(service, details, hintFor);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { RolesAnywhereError } from '../errors.ts';
 import type { Answer } from '../runtime/transport.ts';
+import { xml } from './xml.ts';
 
 /** What a service said when it refused: the `cause` of SERVICE_REFUSED and of a final SERVICE_FAILED. */
 export interface ServiceErrorDetails {
@@ -40,9 +41,16 @@ function proxyWords(body: string): string {
   return body.slice(0, 4096).replace(/<(style|script)\b[^]*?<\/\1>|<[^>]*>/gi, ' ');
 }
 
+/** The cure for a refusal, where it is known. */
+export type HintFor = (details: ServiceErrorDetails) => string | undefined;
+
 /** The error for a refusal: the service's own words, its code, the status and the request id, and the cure if known. */
-export function serviceRefused(service: string, details: ServiceErrorDetails): RolesAnywhereError {
-  const hint = hintFor(details);
+export function serviceRefused(
+  service: string,
+  details: ServiceErrorDetails,
+  hintFor: HintFor = () => undefined,
+): RolesAnywhereError {
+  const hint = wrongSignature.test(details.message) ? signatureHint : hintFor(details);
   return new RolesAnywhereError('SERVICE_REFUSED', `${service} refused: ${describe(details)}`, {
     cause: details,
     ...(hint === undefined ? {} : { hint }),
@@ -55,50 +63,10 @@ export function describe({ status, code, message, requestId }: ServiceErrorDetai
   return `${message === '' ? 'no words given' : message} (${facts.filter((fact) => fact !== undefined).join(', ')})`;
 }
 
-/** The opaque refusals of the field, and what stands behind each. Without the u flag: see certificate/name.ts. */
-const hints: readonly (readonly [words: RegExp, hint: string])[] = [
-  [
-    /untrusted signing certificate|untrusted certificate/i,
-    "the certificate does not chain to the trust anchor's: check --trust-anchor-arn, and give missing issuers with --intermediates",
-  ],
-  [
-    /insufficient certificate/i,
-    'the certificate lacks what the service demands: X.509 v3, digitalSignature, CA:false, SHA-256 or better, a subject',
-  ],
-  [
-    /revoked/i,
-    'the certificate is on a revocation list that the trust anchor imported: have a new one issued',
-  ],
-  [
-    /unable to assume role/i,
-    "check that the profile lists the role, and that the role's trust policy lets rolesanywhere.amazonaws.com do sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity under conditions that this certificate meets",
-  ],
-  [
-    /not authorized to set rolesessionname/i,
-    'leave --role-session-name out, or let the profile accept it (acceptRoleSessionName)',
-  ],
-  [/scoped to a valid region/i, "leave --region out, or give the trust anchor's region"],
-  [
-    /invalid signature|signature.*(?:expired|match|not valid)|signing date/i,
-    "check this machine's clock, and that nothing between here and the service changes requests",
-  ],
-  [/profile.*(?:disabled|not enabled)/i, 'enable the profile, or name another with --profile-arn'],
-  [
-    /(?:trust ?anchor).*(?:disabled|not enabled)/i,
-    'enable the trust anchor, or name another with --trust-anchor-arn',
-  ],
-];
-
-const hintsByCode: Readonly<Record<string, string>> = {
-  ResourceNotFoundException:
-    'check the three ARNs: account, region and identifier, and that nothing was deleted',
-  AccessDeniedException:
-    'check that trust anchor and profile are enabled, that the profile lists the role, and the conditions of its trust policy',
-};
-
-function hintFor({ code, message }: ServiceErrorDetails): string | undefined {
-  return hints.find(([words]) => words.test(message))?.[1] ?? hintsByCode[code ?? ''];
-}
+/** Said by every service that verifies signatures, each in words of its own. Without the u flag: see certificate/name.ts. */
+const wrongSignature = /invalid signature|signature.*(?:expired|match|not valid)|signing date/i;
+const signatureHint =
+  "check this machine's clock, and that nothing between here and the service changes requests";
 
 /** Text from outside, fit for one line of a terminal: no control characters, single spaces, cut at a length. */
 export function clean(value: string, length: number): string {
@@ -119,11 +87,3 @@ function parseJson(body: string): Readonly<Record<string, unknown>> {
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
-
-/** The text of the first element of that name, in the flat answers of the query protocol. */
-export function xml(body: string, name: string): string | undefined {
-  const match = new RegExp(`<${name}>([^<]*)</${name}>`, 'u').exec(body)?.[1];
-  return match?.replace(/&(lt|gt|quot|apos|amp);/gu, (_, entity: string) => entities[entity] ?? '').trim();
-}
-
-const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };

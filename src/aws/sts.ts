@@ -1,10 +1,8 @@
 import { RolesAnywhereError } from '../errors.ts';
-import { version } from '../runtime/version.ts';
-import { signWithSecretKey } from '../sigv4/hmac.ts';
-import type { Credentials } from './credentials.ts';
-import { operationUrl, resolveEndpoint } from './endpoint.ts';
-import { call, type ConnectionOptions } from './http.ts';
-import { xml } from './service-error.ts';
+import type { HmacCredentials } from '../sigv4/hmac.ts';
+import type { ConnectionOptions } from './http.ts';
+import { callService, queryRequest } from './service-call.ts';
+import { xml } from './xml.ts';
 
 export interface CallerIdentityOptions extends ConnectionOptions {
   readonly region: string;
@@ -25,29 +23,18 @@ export interface CallerIdentity {
  *   PROXY_FAILED, FILE_UNREADABLE, INVALID_ARGUMENT
  */
 export async function getCallerIdentity(
-  credentials: Credentials,
+  credentials: HmacCredentials,
   options: CallerIdentityOptions,
 ): Promise<CallerIdentity> {
-  const { region } = options;
-  const url = operationUrl(resolveEndpoint({ service: 'sts', region, endpoint: options.endpoint }), '/');
-  const body = 'Action=GetCallerIdentity&Version=2011-06-15';
-  const { answer } = await call(
+  const { answer } = await callService(
     {
-      service: 'AWS STS',
-      url,
-      sign: async (now) => {
-        const headers = {
-          'content-type': 'application/x-www-form-urlencoded; charset=utf-8',
-          'content-length': String(Buffer.byteLength(body)),
-          'user-agent': `rolesanywhere/${version}`,
-        };
-        const request = { method: 'POST', url, headers, body };
-        return {
-          ...request,
-          headers: await signWithSecretKey(request, credentials, { region, service: 'sts', now }),
-        };
-      },
+      service: 'sts',
+      name: 'AWS STS',
+      region: options.region,
+      endpoint: options.endpoint,
+      ...queryRequest('GetCallerIdentity', '2011-06-15'),
     },
+    credentials,
     options,
   );
   const [userId, account, arn] = ['UserId', 'Account', 'Arn'].map((name) => xml(answer.body, name));

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { clean, describe as tell, readServiceError, serviceRefused } from '../../src/aws/service-error.ts';
+import { hintForSession } from '../../src/aws/session-hints.ts';
 
 const read = (body: string, headers: Record<string, string> = {}, status = 403) =>
   readServiceError({ status, headers, body });
@@ -80,7 +81,7 @@ test('what is not there is not told', () => {
 
 describe('the opaque refusals have hints', () => {
   const hint = (message: string, code = 'AccessDeniedException'): string =>
-    serviceRefused('service', { status: 403, code, message, requestId: 'r' }).hint ?? '';
+    serviceRefused('service', { status: 403, code, message, requestId: 'r' }, hintForSession).hint ?? '';
   test.each([
     ['Untrusted signing certificate', /trust-anchor-arn.*intermediates/u],
     ['Insufficient certificate', /digitalSignature/u],

@@ -1,0 +1,25 @@
+import type { DatabaseConnection } from '../connection.ts';
+
+/**
+ * libpq's environment variables (PostgreSQL documentation, "Environment Variables"), which psql, psycopg and
+ * everything else made with libpq read. Without a password there is no PGPASSWORD.
+ */
+export function environment(connection: DatabaseConnection): Readonly<Record<string, string>> {
+  const { host, port, database, user, password, sslMode, sslRootCert } = connection;
+  return {
+    PGHOST: host,
+    PGPORT: String(port),
+    PGDATABASE: database,
+    PGUSER: user,
+    ...(password === undefined ? {} : { PGPASSWORD: password }),
+    PGSSLMODE: sslMode,
+    ...(sslRootCert.file === undefined ? {} : { PGSSLROOTCERT: sslRootCert.file }),
+  };
+}
+
+/** Lines that a POSIX shell evaluates: within single quotes only the single quote itself means something. */
+export function exportLines(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`)
+    .join('');
+}
