@@ -7,3 +7,13 @@ export function usesMusl(): boolean {
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   return report.header?.glibcVersionRuntime === undefined;
 }
+
+/** Who this process acts as; undefined on Windows. */
+export function userId(): number | undefined {
+  return process.geteuid?.();
+}
+
+/** A word that no other process has: to tell what is ours, not to keep a secret. */
+export function uniqueId(): string {
+  return `${process.pid}-${Math.random().toString(36).slice(2)}`;
+}
