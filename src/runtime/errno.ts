@@ -14,6 +14,7 @@ const words: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
   EBADF: 'it is not open',
+  EBUSY: 'it is in use',
   EAGAIN: 'it stays silent',
 };
 

@@ -25,6 +25,8 @@ export interface Lock {
 export interface LockOptions {
   /** Milliseconds to wait for another owner that lives. */
   readonly patience: number;
+  /** Ends the patience. */
+  readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
 
@@ -46,7 +48,7 @@ const longestLook = 250;
  */
 export async function acquireLock(
   path: string,
-  { patience, clock = systemClock }: LockOptions,
+  { patience, signal, clock = systemClock }: LockOptions,
 ): Promise<Lock | undefined> {
   const began = clock.elapsed();
   let seen: BigIntStats | undefined;
@@ -56,13 +58,13 @@ export async function acquireLock(
     const lock = tryLock(path, clock);
     if (lock !== undefined) return lock;
     const now = clock.elapsed();
-    if (now - began >= patience) return undefined;
+    if (now - began >= patience || signal?.aborted === true) return undefined;
     const current = statusOf(path);
     const isSilent = current !== undefined && seen !== undefined && isSameBeat(current, seen);
     silence = isSilent ? silence + Math.min(now - looked, longestLook) : 0;
     [seen, looked] = [current, now];
     if (isSilent && silence >= deadAfter) remove(path, (lock) => isSameBeat(lock, current));
-    else await clock.sleep(20 + 40 * Math.random());
+    else await clock.sleep(20 + 40 * Math.random(), signal);
   }
 }
 

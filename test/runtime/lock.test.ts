@@ -68,6 +68,16 @@ describe('a lock', () => {
     first.release();
   });
 
+  it('is not waited for any longer once a signal is aborted', async () => {
+    const first = await held();
+    const stop = new AbortController();
+    const next = acquireLock(path, { patience: 60_000, clock, signal: stop.signal });
+    await clock.advance(1000);
+    stop.abort();
+    expect(await next).toBeUndefined();
+    first.release();
+  });
+
   it('passes on within 3 s when its owner was killed', async () => {
     writeFileSync(path, '1\n');
     const next = acquire();
