@@ -326,8 +326,8 @@ export const commands = {
   emulator: {
     summary: 'run a local Roles Anywhere that verifies every request',
     purpose:
-      'Answers CreateSession and STS GetCallerIdentity as AWS would, after checking signatures and certificates ' +
-      'from the specification. Prints one JSON line when ready ({"endpoint","trustAnchorArn","profileArn",' +
+      'Answers CreateSession, STS GetCallerIdentity and the credential APIs of Redshift as AWS would, after checking ' +
+      'signatures and certificates from the specification. Prints one JSON line when ready ({"endpoint","trustAnchorArn","profileArn",' +
       '"roleArn"}), then one JSON line a request on stderr.',
     options: {
       port: {

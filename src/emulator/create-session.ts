@@ -7,6 +7,7 @@ import type { HttpRequest } from './http-request.ts';
 import { accessDenied, ServiceError } from './service-error.ts';
 import type { Sessions } from './sessions.ts';
 import { serialHex, sessionTags, sourceIdentity, subjectId } from './subject.ts';
+import { isoSeconds } from './time.ts';
 import { verifyX509Signature } from './x509-signature.ts';
 import type { X509 } from './x509.ts';
 
@@ -53,7 +54,7 @@ export function createSession(service: RolesAnywhere, request: HttpRequest, now:
     },
     now,
   );
-  const expiration = session.expiration.toISOString().replace('.000', '');
+  const expiration = isoSeconds(session.expiration);
   return {
     answer: {
       credentialSet: [

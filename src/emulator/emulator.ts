@@ -53,8 +53,8 @@ export interface Emulator extends AsyncDisposable {
 }
 
 /**
- * Starts a local Roles Anywhere that verifies every request from the specification, and STS GetCallerIdentity for the
- * sessions that it issues.
+ * Starts a local Roles Anywhere that verifies every request from the specification, and for the sessions that it issues
+ * STS GetCallerIdentity and the credential APIs of Redshift.
  *
  * @throws RolesAnywhereError INVALID_ARGUMENT, FILE_UNREADABLE, FILE_UNWRITABLE, CERTIFICATE_INVALID,
  * CERTIFICATE_UNSUITABLE, PORT_UNAVAILABLE
@@ -71,6 +71,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     account: makeAccount(anchors, await readLists(x509, options.crls ?? [], anchors)),
     sessions: new Sessions(),
     sessionTtlSeconds: options.sessionTtlSeconds,
+    database: undefined,
   };
   const server = makeServer({
     tls,

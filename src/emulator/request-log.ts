@@ -1,7 +1,7 @@
 /** One line of the request log: an answered or refused request. It holds no key, token or signature. */
 export interface RequestLogEntry {
   readonly ok: boolean;
-  /** `CreateSession`, `GetCallerIdentity`, or `unknown` where no operation could be told. */
+  /** `CreateSession`, `RedshiftServerless.GetWorkgroup` and so on, or `unknown` where no operation could be told. */
   readonly operation: string;
   /** The HTTP status; 0 where the connection ended without an answer. */
   readonly status: number;

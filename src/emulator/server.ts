@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import type { Faults } from './faults.ts';
 import type { HttpRequest } from './http-request.ts';
+import { restJsonError } from './json-protocol.ts';
+import type { Answer, Operation } from './operation.ts';
 import type { RequestLogEntry } from './request-log.ts';
-import type { Answer, Operation } from './router.ts';
-import { restJsonError } from './router.ts';
 import { ServiceError } from './service-error.ts';
 
 /** A certificate chain and its private key, PEM. */
@@ -84,7 +84,7 @@ async function serve(
     if (fate.failure !== undefined) {
       throw fate.failure;
     }
-    answer = operation.run(serviceTime(options), requestId);
+    answer = await operation.run(serviceTime(options), requestId);
   } catch (error) {
     const failure = error instanceof ServiceError ? error : internalError(error);
     why = failure.why;

@@ -7,13 +7,31 @@ const statuses = {
   ThrottlingException: 429,
   InternalServerException: 500,
   ServiceUnavailableException: 503,
-  // STS ("Common errors" of its API reference)
+  // query services: STS and Redshift ("Common errors" of their API references)
+  AccessDenied: 403,
   ExpiredToken: 403,
   IncompleteSignature: 400,
+  InternalFailure: 500,
   InvalidAction: 400,
   InvalidClientTokenId: 403,
+  InvalidParameterCombination: 400,
+  InvalidParameterValue: 400,
   MissingAuthenticationToken: 403,
+  MissingParameter: 400,
+  ServiceUnavailable: 503,
   SignatureDoesNotMatch: 403,
+  Throttling: 400,
+  ValidationError: 400,
+  // Redshift (its API reference, GetClusterCredentials)
+  ClusterNotFound: 404,
+  UnsupportedOperation: 400,
+  // JSON 1.1 services: Redshift Serverless ("Common errors" of its API reference)
+  ExpiredTokenException: 400,
+  IncompleteSignatureException: 400,
+  InvalidSignatureException: 400,
+  MissingAuthenticationTokenException: 400,
+  SerializationException: 400,
+  UnrecognizedClientException: 400,
   // HTTP itself
   BadRequestException: 400,
   UnknownOperationException: 404,
@@ -34,17 +52,20 @@ export class ServiceError extends Error {
   readonly status: number;
   /** The exact reason, for the request log: the real services keep it to themselves. Never a secret. */
   readonly why: string;
+  /** The HTTP status where it is not the one of the code. */
+  readonly givenStatus: number | undefined;
 
-  constructor(
-    code: ServiceErrorCode,
-    message: string,
-    why: string = message,
-    status: number = statuses[code],
-  ) {
+  constructor(code: ServiceErrorCode, message: string, why: string = message, givenStatus?: number) {
     super(message);
     this.code = code;
-    this.status = status;
+    this.status = givenStatus ?? statuses[code];
     this.why = why;
+    this.givenStatus = givenStatus;
+  }
+
+  /** The same refusal by the name that another service has for it. */
+  as(code: ServiceErrorCode): ServiceError {
+    return new ServiceError(code, this.message, this.why, this.givenStatus);
   }
 }
 

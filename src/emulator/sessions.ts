@@ -8,6 +8,7 @@ export interface IssuedSession {
   readonly secretAccessKey: Secret<string>;
   readonly sessionToken: Secret<string>;
   readonly expiration: Date;
+  readonly roleName: string;
   readonly assumedRoleArn: string;
   /** `AROA…:session name`: what STS calls the user ID. */
   readonly assumedRoleId: string;
@@ -41,6 +42,7 @@ export class Sessions {
         Buffer.concat([Buffer.from('!\n\torigin_ec'), randomBytes(640)]).toString('base64'),
       ),
       expiration,
+      roleName: role.name,
       assumedRoleArn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/${sessionName}`,
       assumedRoleId: `${role.id}:${sessionName}`,
       sourceIdentity,

@@ -97,7 +97,7 @@ describe('a fault', () => {
   });
 
   test('answers STS in its own shape', async () => {
-    await using service = await TestService.start([authority], { faults: ['error:ThrottlingException:1'] });
+    await using service = await TestService.start([authority], { faults: ['throttle:1'] });
     const answer = await service.send({
       method: 'GET',
       target: '/?Action=GetCallerIdentity',
@@ -105,8 +105,8 @@ describe('a fault', () => {
       body: '',
     });
     expect([answer.status, answer.body]).toEqual([
-      429,
-      expect.stringContaining('<Code>ThrottlingException</Code>'),
+      400,
+      expect.stringContaining('<Code>Throttling</Code><Message>Rate exceeded</Message>'),
     ]);
   });
 

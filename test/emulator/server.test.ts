@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseFaults } from '../../src/emulator/faults.ts';
 import type { RequestLogEntry } from '../../src/emulator/request-log.ts';
-import { restJsonError } from '../../src/emulator/router.ts';
+import { restJsonError } from '../../src/emulator/json-protocol.ts';
 import { makeServer } from '../../src/emulator/server.ts';
 import { parseAnswer, sendBytes } from './support/exchange.ts';
 import { issue, issueAuthority } from './support/pki.ts';

@@ -1,22 +1,16 @@
-import { createHash, createHmac } from 'node:crypto';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RawAnswer } from './support/exchange.ts';
+import type { HmacSteps, SessionKeys } from './support/hmac-signer.ts';
+import { hmacRequest, readSessionKeys } from './support/hmac-signer.ts';
 import { issue, issueAuthority, noon } from './support/pki.ts';
 import { TestService } from './support/service.ts';
-import type { Headers, RawRequest } from './support/x509-signer.ts';
-import { timestamp } from './support/x509-signer.ts';
-
-interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string;
-}
+import type { RawRequest } from './support/x509-signer.ts';
 
 const authority = issueAuthority('Root');
 const leaf = issue({ by: authority });
 let service: TestService;
-let credentials: Credentials;
+let credentials: SessionKeys;
 beforeAll(async () => {
   service = await TestService.start([authority]);
 });
@@ -28,74 +22,15 @@ beforeEach(async () => {
   credentials = await newSession();
 });
 
-async function newSession(): Promise<Credentials> {
-  return readCredentials(await service.createSession({ leaf }));
-}
-
-function readCredentials({ body }: RawAnswer): Credentials {
-  const answer = JSON.parse(body) as { credentialSet: readonly { credentials: Credentials }[] };
-  const [set] = answer.credentialSet;
-  const { accessKeyId, secretAccessKey, sessionToken } = set?.credentials ?? expect.unreachable();
-  return { accessKeyId, secretAccessKey, sessionToken };
-}
-
-interface Steps {
-  readonly keys?: Partial<Credentials>;
-  readonly method?: string;
-  readonly query?: string;
-  readonly body?: string;
-  readonly date?: Date;
-  readonly scope?: string;
-  readonly algorithm?: string;
-  readonly unsigned?: readonly string[];
-  readonly without?: string;
+async function newSession(): Promise<SessionKeys> {
+  return readSessionKeys(await service.createSession({ leaf }));
 }
 
 const form = 'Action=GetCallerIdentity&Version=2011-06-15';
 
-/** A signer straight from "Create a signed AWS API request" of the IAM User Guide. */
-function signed(steps: Steps = {}): RawRequest {
-  const { accessKeyId, secretAccessKey, sessionToken } = { ...credentials, ...steps.keys };
-  const { method = 'POST', query = '', body = form } = steps;
-  const date = timestamp(steps.date ?? noon);
-  const scope = steps.scope ?? `${date.slice(0, 8)}/us-east-1/sts/aws4_request`;
-  const headers: Headers = (
-    [
-      ['content-type', 'application/x-www-form-urlencoded; charset=utf-8'],
-      ['host', service.host],
-      ['x-amz-date', date],
-      ['x-amz-security-token', sessionToken],
-    ] as const
-  ).filter(([name]) => name !== steps.without);
-  const covered = headers.filter(([name]) => !(steps.unsigned ?? []).includes(name));
-  const names = covered.map(([name]) => name).join(';');
-  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-  const canonical = [
-    method,
-    '/',
-    query,
-    ...covered.map((pair) => pair.join(':')),
-    '',
-    names,
-    sha256(body),
-  ].join('\n');
-  const algorithm = steps.algorithm ?? 'AWS4-HMAC-SHA256';
-  const key = scope
-    .split('/')
-    .reduce<string | Buffer>(
-      (last, part) => createHmac('sha256', last).update(part).digest(),
-      `AWS4${secretAccessKey}`,
-    );
-  const signature = createHmac('sha256', key)
-    .update([algorithm, date, scope, sha256(canonical)].join('\n'))
-    .digest('hex');
-  const authorization = `${algorithm} Credential=${accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
-  return {
-    method,
-    target: query === '' ? '/' : `/?${query}`,
-    headers: [...headers, ['authorization', authorization]],
-    body,
-  };
+function signed({ keys, ...steps }: HmacSteps & { readonly keys?: Partial<SessionKeys> } = {}): RawRequest {
+  const whom = { host: service.host, service: 'sts' };
+  return hmacRequest({ ...credentials, ...keys }, whom, { body: form, ...steps });
 }
 
 const code = ({ body }: RawAnswer): string | undefined => /<Code>(.*)<\/Code>/.exec(body)?.[1];
@@ -134,7 +69,7 @@ describe('GetCallerIdentity', () => {
     expect(line).not.toContain(credentials.secretAccessKey);
   });
 
-  test.each<[string, Steps, string, number]>([
+  test.each<[string, Parameters<typeof signed>[0], string, number]>([
     ['another secret', { keys: { secretAccessKey: 'x'.repeat(40) } }, 'SignatureDoesNotMatch', 403],
     ['an unknown access key', { keys: { accessKeyId: 'ASIAAAAAAAAAAAAAAAAA' } }, 'InvalidClientTokenId', 403],
     ['another token', { keys: { sessionToken: 'IQoJb3JpZ2luX2Vj' } }, 'InvalidClientTokenId', 403],
@@ -204,8 +139,8 @@ test('the AWS SDK for JavaScript is told who it is, and understands refusals', a
   await using current = await TestService.start([today]);
   current.time = now;
   const answer = await current.createSession({ leaf: issue({ by: today, ...validity }), date: now });
-  const keys = readCredentials(answer);
-  const ask = async (change: Partial<Credentials>): Promise<unknown> => {
+  const keys = readSessionKeys(answer);
+  const ask = async (change: Partial<SessionKeys>): Promise<unknown> => {
     const client = new STSClient({
       endpoint: current.emulator.endpoint,
       region: 'us-east-1',
