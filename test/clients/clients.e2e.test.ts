@@ -86,6 +86,78 @@ console.log((await client.send(new GetCallerIdentityCommand())).Arn);`;
     });
   });
 
+  describe('Redshift', () => {
+    const aws = async (...words: string[]): Promise<unknown> => {
+      const { stdout } = await run(
+        requirePart('aws'),
+        [...words, '--profile', 'double', '--endpoint-url', emulator.endpoint],
+        { env },
+      );
+      return JSON.parse(stdout);
+    };
+    const password = expect.stringContaining(`+/=@:&%2B;{}'"\\ `) as string;
+
+    it('the AWS CLI gets credentials of a cluster, for a user and groups', async () => {
+      const words = [
+        '--cluster-identifier',
+        'sales',
+        '--db-user',
+        'etl',
+        '--db-name',
+        'dev',
+        '--auto-create',
+      ];
+      const groups = ['--db-groups', 'readers', 'writers', '--duration-seconds', '3600'];
+      expect(await aws('redshift', 'get-cluster-credentials', ...words, ...groups)).toMatchObject({
+        DbUser: 'IAMA:etl',
+        DbPassword: password,
+        Expiration: expect.stringMatching(/^20/) as string,
+      });
+    });
+
+    it('the AWS CLI gets credentials of a cluster, for its role', async () => {
+      expect(
+        await aws('redshift', 'get-cluster-credentials-with-iam', '--cluster-identifier', 'sales'),
+      ).toMatchObject({
+        DbUser: 'IAMR:emulator',
+        DbPassword: password,
+        NextRefreshTime: expect.stringMatching(/^20/) as string,
+      });
+    });
+
+    it('the AWS CLI is told where a cluster and a workgroup are', async () => {
+      expect(await aws('redshift', 'describe-clusters', '--cluster-identifier', 'sales')).toMatchObject({
+        Clusters: [{ ClusterIdentifier: 'sales', Endpoint: { Address: 'localhost', Port: 5439 } }],
+      });
+      expect(await aws('redshift-serverless', 'get-workgroup', '--workgroup-name', 'sales')).toMatchObject({
+        workgroup: { workgroupName: 'sales', endpoint: { address: 'localhost', port: 5439 } },
+      });
+    });
+
+    it('the AWS CLI gets credentials of a workgroup', async () => {
+      const words = ['--workgroup-name', 'sales', '--db-name', 'dev', '--duration-seconds', '900'];
+      expect(await aws('redshift-serverless', 'get-credentials', ...words)).toMatchObject({
+        dbUser: 'IAMR:emulator',
+        dbPassword: password,
+        expiration: expect.stringMatching(/^20/) as string,
+      });
+    });
+
+    it.each([
+      ['ClusterNotFound', 'redshift get-cluster-credentials --db-user etl --cluster-identifier missing'],
+      [
+        'InvalidParameterValue',
+        'redshift get-cluster-credentials --db-user table --cluster-identifier sales',
+      ],
+      ['ResourceNotFoundException', 'redshift-serverless get-credentials --workgroup-name missing'],
+      ['ValidationException', 'redshift-serverless get-credentials --workgroup-name sales --db-name table'],
+    ])('the AWS CLI understands the refusal %s', async (code, line) => {
+      await expect(aws(...line.split(' '))).rejects.toMatchObject({
+        stderr: expect.stringContaining(`(${code})`) as string,
+      });
+    });
+  });
+
   it('a refusal reaches the user through the AWS CLI, in words', async () => {
     const config = join(directory, 'refused');
     const refused = (await readFile(env['AWS_CONFIG_FILE'] ?? '', 'utf8')).replaceAll(

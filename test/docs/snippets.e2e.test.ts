@@ -52,7 +52,7 @@ describe('what the pages show works as it stands', () => {
 
   it('docs/testing-with-the-emulator.md, on the command line', async () => {
     const port = String(await freePort());
-    const [start = '', open = '', identity = ''] = (
+    const [start = '', open = '', identity = '', redshift = ''] = (
       await blocks('docs/testing-with-the-emulator.md', 'sh')
     ).map((block) => block.replaceAll('9912', port));
     const shell = requirePart('bash');
@@ -74,6 +74,9 @@ describe('what the pages show works as it stands', () => {
       const withAws = { ...env, PATH: `${requirePart('aws').replace(/aws$/, '')}:${env['PATH'] ?? ''}` };
       const caller = await run(shell, ['-euc', identity], { cwd: directory, env: withAws });
       expect(caller.stdout).toContain(':assumed-role/emulator/');
+
+      const database = await run(shell, ['-euc', redshift], { cwd: directory, env: withAws });
+      expect(database.stdout).toMatch(/"IAMA:etl".*"IAMR:emulator"/s);
     } finally {
       emulator.kill();
       await once(emulator, 'close');
