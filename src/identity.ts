@@ -2,7 +2,7 @@ import type { Certificate } from './certificate/certificate.ts';
 import { findLeaf, isValid, orderIssuers } from './certificate/chain.ts';
 import type { CertificateSelector } from './certificate/selector.ts';
 import { mlDsaSignatureCheck } from './certificate/ml-dsa.ts';
-import { checkSuitability, describeCertificate } from './certificate/suitability.ts';
+import { checkSuitability, describeCertificate, warnOfExpiry } from './certificate/suitability.ts';
 import { describeContents, isPkcs12 } from './encoding/contents.ts';
 import { RolesAnywhereError } from './errors.ts';
 import { certificatesIn } from './key/certificates.ts';
@@ -13,6 +13,7 @@ import { parseCertificateReference, parseReference, parseSource } from './key/re
 import type { KeyReference, SourceReference } from './key/reference.ts';
 import type { Signer } from './key/signer.ts';
 import { Sources } from './key/source.ts';
+import type { Streams } from './key/source.ts';
 import { silent } from './reporter.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -26,12 +27,14 @@ export interface Identity extends AsyncDisposable {
 
 export interface IdentityOptions {
   /**
-   * A path, `-`, `env:NAME` or `fd:N` of PEM, DER or PKCS#12, or a `pkcs11:` URI; left out, the certificate is taken
-   * from beside the key.
+   * A path, `-`, `env:NAME` or `fd:N` of PEM, DER or PKCS#12, or a `pkcs11:` URI; or the bytes themselves. Left out, the
+   * certificate is taken from beside the key.
    */
-  readonly certificate?: string;
+  readonly certificate?: string | Uint8Array;
   /** The same; left out, the key is taken from beside the certificate. */
-  readonly privateKey?: string;
+  readonly privateKey?: string | Uint8Array;
+  /** The caller's own key, in place of `privateKey`: it stays open, and the caller's to close. */
+  readonly signer?: Signer;
   /**
    * Which certificate of several: `Key=x509Subject,Value=… Key=x509Serial,Value=…`, JSON, or `file://` and the path of
    * a JSON file. Left out, it is the one that the key belongs to.
@@ -40,7 +43,7 @@ export interface IdentityOptions {
   /** Of several certificates that the selector matches, take the one that expires last. */
   readonly useLatestExpiring?: boolean;
   /** Issuers to choose from, in any order, beside those in the certificate's source. */
-  readonly intermediates?: string;
+  readonly intermediates?: string | Uint8Array;
   /** Where the password of an encrypted key, or the PIN of a token, comes from: asked once, when it is needed. */
   readonly keyPassword?: PasswordProvider;
   /** The authorisation of the key that a TPM key was made under, or of its hierarchy. */
@@ -51,6 +54,8 @@ export interface IdentityOptions {
   readonly reusePin?: boolean;
   /** How long a token or TPM may stay silent (60). */
   readonly timeoutSeconds?: number;
+  /** Remembers what streams held, for who opens the same identity again. */
+  readonly streams?: Streams;
   readonly now?: () => Date;
   readonly reporter?: Reporter;
 }
@@ -65,17 +70,16 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const { reporter = silent, keyPassword } = options;
   const now = options.now?.() ?? new Date();
   const fromIntermediates = parse(options.intermediates, '--intermediates', parseSource);
-  const sources = new Sources();
-  let opened: Signer | undefined;
-  try {
-    // What can fail without a question to the user comes first: opening a key may cost one, or try a PIN.
-    const intermediates =
-      fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources, keyPassword));
-    const { found, eligible, signer: beside } = await findCertificates(options, sources);
-    const signer = (opened = beside ?? (await openKeyOf(options, eligible, sources)));
-    const certificate = findLeaf(eligible, signer.publicKey, now);
-    if (certificate === undefined) throw mismatch(eligible);
+  using sources = new Sources(options.streams);
+  // What can fail without a question to the user comes first: opening a key may cost one, or try a PIN.
+  const intermediates =
+    fromIntermediates && (await readBundle(fromIntermediates, 'intermediates', sources, keyPassword));
+  const { found, eligible, signer: beside } = await findCertificates(options, sources);
+  const signer = beside ?? (await openKeyOf(options, eligible, sources));
+  return await closedOnFailure(signer, async () => {
+    const certificate = ownCertificate(signer, eligible, now);
     checkSuitability(certificate, now, reporter);
+    warnOfExpiry(certificate, now, reporter);
     const candidates = [...found, ...(intermediates ?? [])];
     const chain = orderIssuers(certificate, candidates, now, await mlDsaSignatureCheck(candidates));
     for (const issuer of chain) {
@@ -84,12 +88,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     }
     reporter.debug(`${describeCertificate(certificate)}, ${chain.length} of its issuers sent along`);
     return { signer, certificate, chain, [Symbol.asyncDispose]: () => signer[Symbol.asyncDispose]() };
-  } catch (error) {
-    await opened?.[Symbol.asyncDispose]();
-    throw error;
-  } finally {
-    sources[Symbol.dispose]();
-  }
+  });
 }
 
 /**
@@ -98,21 +97,56 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
  * @throws as `openIdentity` does
  */
 export async function openSigner(options: IdentityOptions): Promise<Signer> {
-  const sources = new Sources();
-  let opened: Signer | undefined;
-  try {
-    const alone = options.certificate === undefined && options.certificateSelector === undefined;
-    const { eligible, signer: beside } =
-      alone && options.privateKey ? {} : await findCertificates(options, sources);
-    const signer = (opened = beside ?? (await openKeyOf(options, eligible, sources)));
-    if (eligible && findLeaf(eligible, signer.publicKey, new Date()) === undefined) throw mismatch(eligible);
+  const { certificate, certificateSelector, privateKey } = options;
+  using sources = new Sources(options.streams);
+  const isAlone = certificate === undefined && certificateSelector === undefined && privateKey !== undefined;
+  const found = isAlone ? undefined : await findCertificates(options, sources);
+  const signer = found?.signer ?? (await openKeyOf(options, found?.eligible, sources));
+  return await closedOnFailure(signer, () => {
+    if (found) ownCertificate(signer, found.eligible, new Date());
     return signer;
+  });
+}
+
+/**
+ * The files that an identity is read from: when one of them changes, it is worth opening again.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function identityFiles(options: IdentityOptions): readonly string[] {
+  const references = [
+    parse(options.certificate, '--certificate', parseReference),
+    parse(options.privateKey, '--private-key', parseReference),
+    parse(options.intermediates, '--intermediates', parseReference),
+  ];
+  return [
+    ...references.map((reference) => (reference?.type === 'file' ? reference.path : undefined)),
+    selectorFile(options.certificateSelector),
+    options.keyPassword?.file,
+    options.tpmParentPassword?.file,
+  ].filter((path) => path !== undefined);
+}
+
+/** Whether a session with a token stays open as long as the identity does. */
+export function isOnToken({ certificate, privateKey }: IdentityOptions): boolean {
+  return [certificate, privateKey].some(
+    (source) => typeof source === 'string' && source.startsWith('pkcs11:'),
+  );
+}
+
+async function closedOnFailure<T>(signer: Signer, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action();
   } catch (error) {
-    await opened?.[Symbol.asyncDispose]();
+    await signer[Symbol.asyncDispose]();
     throw error;
-  } finally {
-    sources[Symbol.dispose]();
   }
+}
+
+function ownCertificate({ publicKey }: Signer, eligible: readonly Certificate[], now: Date): Certificate {
+  const certificate = findLeaf(eligible, publicKey, now);
+  if (certificate === undefined) throw mismatch(eligible);
+  return certificate;
 }
 
 /** A certificate on a token has a URI of its own. */
@@ -126,26 +160,22 @@ export type ListedCertificate = Certificate & { readonly uri?: string };
  */
 export async function listCertificates(options: IdentityOptions): Promise<readonly ListedCertificate[]> {
   const from = parse(options.certificate, '--certificate', parseCertificateReference);
-  const sources = new Sources();
-  try {
-    const selector = await readSelector(options, sources);
-    if (from === undefined) throw selector ? noStore() : missing('--certificate');
-    if (from.type === 'pkcs11') {
-      const { listPkcs11Certificates } = await import('./key/pkcs11/open.ts');
-      const listed = await listPkcs11Certificates({
-        ...onToken(opening(options)),
-        certificate: from.uri,
-        select: selector && ((candidate: Certificate) => selector.matches(candidate)),
-      });
-      return listed.map(({ certificate, uri }) => ({ ...certificate, uri }));
-    }
-    const certificates = await readBundle(from, 'certificate', sources, options.keyPassword);
-    if (selector === undefined) return certificates;
-    const { matchingCertificates } = await import('./certificate/selector.ts');
-    return matchingCertificates(certificates, selector, options.certificate ?? '');
-  } finally {
-    sources[Symbol.dispose]();
+  using sources = new Sources(options.streams);
+  const selector = await readSelector(options, sources);
+  if (from === undefined) throw selector ? noStore() : missing('--certificate');
+  if (from.type === 'pkcs11') {
+    const { listPkcs11Certificates } = await import('./key/pkcs11/open.ts');
+    const listed = await listPkcs11Certificates({
+      ...onToken(opening(options)),
+      certificate: from.uri,
+      select: selector && ((candidate: Certificate) => selector.matches(candidate)),
+    });
+    return listed.map(({ certificate, uri }) => ({ ...certificate, uri }));
   }
+  const certificates = await readBundle(from, 'certificate', sources, options.keyPassword);
+  if (selector === undefined) return certificates;
+  const { matchingCertificates } = await import('./certificate/selector.ts');
+  return matchingCertificates(certificates, selector, asGiven(options.certificate));
 }
 
 interface Found {
@@ -170,7 +200,7 @@ async function findCertificates(options: IdentityOptions, sources: Sources): Pro
   else found = await certificatesBeside(fromKey, sources, keyPassword);
   if (selector === undefined) return { found, eligible: found };
   const { selectCertificate } = await import('./certificate/selector.ts');
-  const where = options.certificate ?? options.privateKey ?? '';
+  const where = asGiven(options.certificate ?? options.privateKey);
   return { found, eligible: [selectCertificate(found, selector, useLatestExpiring, where)] };
 }
 
@@ -190,22 +220,22 @@ async function openTokens(
     useLatestExpiringCertificate: options.useLatestExpiring,
     now: options.now,
   };
-  let signer: Signer | undefined;
-  try {
-    if (key !== undefined && key.type !== 'pkcs11') {
-      signer = await openKey(key, { ...opening(options), sources, certificates: undefined });
-      const found = await openPkcs11({ ...settings, privateKey: false, publicKeys: [signer.publicKey] });
-      return { found: found.certificates, eligible: found.certificates.slice(0, 1), signer };
-    }
-    const opened = await openPkcs11({ ...settings, privateKey: key?.uri });
-    signer = opened.signer;
-    const [leaf] = opened.certificates;
-    if (leaf === undefined) throw missing('--certificate', ', and the token holds none for this key');
-    return { found: opened.certificates, eligible: [leaf], ...(signer && { signer }) };
-  } catch (error) {
-    await signer?.[Symbol.asyncDispose]();
-    throw error;
+  if (options.signer !== undefined || (key !== undefined && key.type !== 'pkcs11')) {
+    const signer = await openKeyOf(options, undefined, sources);
+    return closedOnFailure(signer, async () => {
+      const { certificates } = await openPkcs11({
+        ...settings,
+        privateKey: false,
+        publicKeys: [signer.publicKey],
+      });
+      return { found: certificates, eligible: certificates.slice(0, 1), signer };
+    });
   }
+  const { signer, certificates } = await openPkcs11({ ...settings, privateKey: key?.uri });
+  const [leaf] = certificates;
+  if (leaf !== undefined) return { found: certificates, eligible: [leaf], ...(signer && { signer }) };
+  await signer?.[Symbol.asyncDispose]();
+  throw missing('--certificate', ', and the token holds none for this key');
 }
 
 async function openKeyOf(
@@ -213,6 +243,7 @@ async function openKeyOf(
   certificates: readonly Certificate[] | undefined,
   sources: Sources,
 ): Promise<Signer> {
+  if (options.signer !== undefined) return stayingOpen(options.signer);
   const key =
     parse(options.privateKey, '--private-key', parseReference) ??
     (await keyBeside(parse(options.certificate, '--certificate', parseSource), sources, options.keyPassword));
@@ -231,8 +262,27 @@ function opening(options: IdentityOptions): Omit<KeyOpening, 'sources' | 'certif
   return { reporter, keyPassword, tpmParentPassword, timeoutSeconds, pkcs11Library, reusePin };
 }
 
-function parse<T>(text: string | undefined, option: string, parser: (text: string, option: string) => T) {
-  return text === undefined ? undefined : parser(text, option);
+function stayingOpen(signer: Signer): Signer {
+  return {
+    keyType: signer.keyType,
+    publicKey: signer.publicKey,
+    sign: (message, digest) => signer.sign(message, digest),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function parse<T>(
+  given: string | Uint8Array | undefined,
+  option: string,
+  parser: (text: string, option: string) => T,
+): T | { readonly type: 'memory'; readonly bytes: Uint8Array } | undefined {
+  if (given === undefined) return undefined;
+  return typeof given === 'string' ? parser(given, option) : { type: 'memory', bytes: given };
+}
+
+/** As messages call it. */
+function asGiven(source: string | Uint8Array | undefined): string {
+  return typeof source === 'string' ? source : 'in memory';
 }
 
 /** The certificates in a source that must hold some. */
@@ -287,13 +337,17 @@ async function readSelector(
   sources: Sources,
 ): Promise<CertificateSelector | undefined> {
   if (text === undefined) return undefined;
-  const path = /^file:\/\/(.*)$/s.exec(text)?.[1];
+  const path = selectorFile(text);
   const { parseSelector } = await import('./certificate/selector.ts');
   return parseSelector(
     path === undefined
       ? text
       : toText((await sources.read({ type: 'file', path }, 'certificate selector')).bytes),
   );
+}
+
+function selectorFile(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : /^file:\/\/(.*)$/s.exec(text)?.[1];
 }
 
 /** JSON as editors save it, PowerShell's UTF-16 included. */

@@ -2,6 +2,8 @@
 export interface Reporter {
   /** Something the user should know or act on; the hint says what to do. Never a secret. */
   warn(message: string, hint?: string): void;
+  /** That what was warned of has passed. */
+  note?(message: string): void;
   /** A step, for `--debug`. Never a secret. */
   debug(message: string): void;
 }

@@ -24,12 +24,24 @@ export interface ConnectionOptions {
   readonly verifyTls?: boolean;
   /** Seconds for the whole operation, retries included; 60 by default. */
   readonly timeoutSeconds?: number;
+  /** How often to try; 5 times by default. */
+  readonly attempts?: number;
+  /** Carries what one call finds out over to the next. */
+  readonly learned?: Learned;
   readonly reporter?: Reporter;
   readonly now?: () => Date;
   /** Waits between retries. For tests. */
   readonly sleep?: (milliseconds: number) => Promise<void>;
   /** From 0 to 1; for tests. */
   readonly random?: () => number;
+}
+
+/** What a call found out about the way to the service, and the next need not find out again. Starts empty. */
+export interface Learned {
+  /** Those that vouched for the service, where those of the runtime did not. */
+  authorities?: readonly string[] | undefined;
+  /** Milliseconds that the service's clock was ahead of ours when it had refused ours. */
+  skew?: number;
 }
 
 export interface SignedRequest {
@@ -56,7 +68,6 @@ export interface Reply {
   readonly now: Date;
 }
 
-const maxAttempts = 5;
 const connectTimeout = 10_000;
 const answerTimeout = 20_000;
 const maxAnswerBytes = 1024 * 1024;
@@ -79,6 +90,8 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     reporter = silent,
     verifyTls = true,
     timeoutSeconds = 60,
+    attempts = 5,
+    learned = {},
     sleep = pause,
     random = Math.random,
   } = options;
@@ -92,9 +105,11 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
   const proxy = proxyFor(url, options.proxy ?? 'environment');
   let ca = url.protocol === 'https:' && verifyTls ? configuredAuthorities(options.caBundle) : undefined;
   let mayAskSystem = ca === undefined;
+  ca ??= learned.authorities;
   warnIfExposed(url, verifyTls, reporter);
 
-  let skew = 0;
+  let skew = learned.skew ?? 0;
+  let mayCorrect = true;
   const now = (): Date => new Date(clock().getTime() + skew);
   const sign = async (): Promise<{ request: SignedRequest; at: number }> => {
     const time = now();
@@ -108,7 +123,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
   let last: RolesAnywhereError | undefined;
   let isTold = false;
   const waitFor = async (problem: RolesAnywhereError, atLeast = 0, isPatient = false): Promise<void> => {
-    if (attempt >= maxAttempts && !isPatient) throw problem;
+    if (attempt >= attempts && !isPatient) throw problem;
     attempt += 1;
     last = problem;
     const left = end - uptime();
@@ -136,7 +151,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
       reporter.debug(`${error.message}, after ${Date.now() - started} ms`);
       if (unknownAuthority && mayAskSystem) {
         mayAskSystem = false;
-        ca = authoritiesWithSystem();
+        ca = learned.authorities = authoritiesWithSystem();
         if (ca !== undefined) continue;
       }
       if (!retry) throw error;
@@ -145,15 +160,17 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     }
     reporter.debug(`status ${answer.status} after ${Date.now() - started} ms`);
     if (answer.status >= 200 && answer.status < 300) {
-      if (skew !== 0) warnOfClock(skew, reporter);
+      if (!mayCorrect && Math.abs(skew) > toleratedSkew) warnOfClock(skew, reporter);
+      learned.skew = skew;
       return { answer, now: now() };
     }
     const details = readServiceError(answer);
-    const correction = skew === 0 ? clockCorrection(answer, details, now()) : 0;
+    const correction = mayCorrect ? clockCorrection(answer, details, now()) : 0;
     if (correction !== 0) {
       const seconds = Math.round(correction / 1000);
       reporter.debug(`the service's clock is ${seconds} s from ours: signing again with its time`);
-      skew = correction;
+      skew += correction;
+      mayCorrect = false;
       signed = await sign();
       continue;
     }

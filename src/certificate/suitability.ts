@@ -3,6 +3,7 @@ import type { Reporter } from '../reporter.ts';
 import type { Certificate } from './certificate.ts';
 import { formatName } from './name.ts';
 
+const day = 86_400_000;
 const weakHashes = ['MD2', 'MD4', 'MD5', 'SHA-1', 'SHA-224'];
 
 /**
@@ -67,6 +68,24 @@ function checkValidity(leaf: Certificate, now: Date): void {
   }
 }
 
+/** Whether it is time to renew: 14 days before the end, or in the last third of a life that is short. */
+export function expiresSoon(
+  { notBefore, notAfter }: Pick<Certificate, 'notBefore' | 'notAfter'>,
+  now: Date,
+): boolean {
+  const ahead = Math.min(14 * day, (+notAfter - +notBefore) / 3);
+  return +now >= +notAfter - ahead;
+}
+
+/** Says on which day and at which time the certificate will end, once that is near. */
+export function warnOfExpiry(leaf: Certificate, now: Date, reporter: Reporter): void {
+  if (!expiresSoon(leaf, now) || now > leaf.notAfter) return;
+  reporter.warn(
+    `${describeCertificate(leaf)} will expire at ${timestamp(leaf.notAfter)}`,
+    'renew it in time',
+  );
+}
+
 /** By its subject, and by its serial number as `openssl x509 -serial` writes it. */
 export function describeCertificate({ subject, serialNumber }: Certificate): string {
   return `certificate ${formatName(subject) || 'without a name'} (serial ${serialNumber.toString(16).toUpperCase()})`;
@@ -79,7 +98,7 @@ export function timestamp(date: Date): string {
 /** A time span of so many milliseconds, in the largest unit that it has two of, rounded: `3 days`, `47 hours`. */
 function span(milliseconds: number): string {
   const units = [
-    ['day', 86_400_000],
+    ['day', day],
     ['hour', 3_600_000],
     ['minute', 60_000],
     ['second', 1000],

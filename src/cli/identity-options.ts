@@ -3,6 +3,7 @@ import type { IdentityOptions } from '../identity.ts';
 import { once, onceEach, parsePasswordSource } from '../key/password.ts';
 import type { PasswordProvider, PasswordSource } from '../key/password.ts';
 import type { Reporter } from '../reporter.ts';
+import { fileVersion } from '../runtime/file-version.ts';
 import { Secret } from '../secret.ts';
 import { given } from './given.ts';
 
@@ -71,7 +72,13 @@ function readOnce(source: PasswordSource, reporter: Reporter): PasswordProvider 
   if (source.type === 'prompt') {
     return onceEach(async (what, kind) => (await import('./terminal.ts')).askSecretly(what, kind));
   }
-  return once(async () => (await import('../key/read-password.ts')).readPassword(source, reporter));
+  const read: PasswordProvider = async () =>
+    (await import('../key/read-password.ts')).readPassword(source, reporter);
+  if (source.type !== 'file') return once(read);
+  return Object.assign(
+    once(read, () => fileVersion([source.path])),
+    { file: source.path },
+  );
 }
 
 type PasswordOption = 'key-password-from' | 'tpm-parent-password-from';

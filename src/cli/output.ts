@@ -23,7 +23,7 @@ export function print(result: string | Uint8Array): void {
   }
 }
 
-export type Level = 'error' | 'hint' | 'warning' | 'debug';
+export type Level = 'error' | 'hint' | 'warning' | 'note' | 'debug';
 
 /** Tells the user one line on standard error. There is nobody left to tell when that fails. */
 export function tell(level: Level, text: string): void {
@@ -56,6 +56,9 @@ export function stderrReporter(debug: boolean): Reporter {
     warn(message, hint) {
       tell('warning', message);
       if (hint !== undefined) tell('hint', hint);
+    },
+    note(message) {
+      tell('note', message);
     },
     debug(message) {
       if (debug) tell('debug', `${performance.now().toFixed(1).padStart(6)} ms  ${message}`);

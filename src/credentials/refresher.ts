@@ -1,8 +1,11 @@
 import { RolesAnywhereError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { silent } from '../reporter.ts';
 import type { Reporter } from '../reporter.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { fileVersion } from '../runtime/file-version.ts';
+import { describeFailure, isHopeless } from './failure.ts';
 import { advisoryAt, mandatoryAt } from './lifetime.ts';
 import type { OpenedSession, SessionSource } from './session-source.ts';
 
@@ -43,17 +46,19 @@ const firstDelay = 1000;
 const longestDelay = 15_000;
 /** What does not pass by itself: a refusal, a file that has to be renewed. */
 const longestPatientDelay = 60_000;
-/** Timers may be late where the machine slept: the time is looked at again this often. */
-const slice = 5_000;
+/**
+ * How often the files are looked at, and the time: a timer goes on where the machine slept, without what it slept. Files
+ * that changed are left alone for as long again, until all of them are written.
+ */
+const slice = 2_000;
 
-const ofTheMoment = [
+const ofTheMoment: readonly ErrorCode[] = [
   'SERVICE_UNREACHABLE',
   'SERVICE_FAILED',
   'SERVICE_TIMEOUT',
   'TLS_UNTRUSTED',
   'PROXY_FAILED',
 ];
-const hopeless = ['PASSWORD_WRONG', 'PIN_BLOCKED'];
 
 /** Milestones of a session in milliseconds of `Clock.elapsed`: nobody can set that back. */
 interface Held {
@@ -118,8 +123,9 @@ export class Refresher implements AsyncDisposable {
    * @throws what the source throws for the first session; nothing afterwards
    */
   async start(): Promise<OpenedSession> {
+    const version = fileVersion(this.#source.files);
     const first = await this.#attempt();
-    void this.#run();
+    void this.#run(version);
     return first;
   }
 
@@ -129,20 +135,20 @@ export class Refresher implements AsyncDisposable {
    * @throws what the source throws, when nothing is valid any more
    */
   async get({ forceRefresh = false }: { readonly forceRefresh?: boolean } = {}): Promise<OpenedSession> {
-    if (forceRefresh) return this.refresh();
     const held = this.#valid();
     const now = this.#clock.elapsed();
+    const failing = this.#failing;
+    const mayForce = forceRefresh && failing?.next !== Number.POSITIVE_INFINITY;
+    if (mayForce) return this.refresh();
     if (held !== undefined && now < held.due) return held.session;
-    const resting = this.#failing !== undefined && now < this.#failing.next;
-    if (held === undefined && resting) throw this.#failing?.error;
-    if (held === undefined) return this.#attempt();
-    if (resting) return held.session;
-    const attempt = this.refresh();
-    if (now < held.mandatory) {
-      attempt.catch(() => undefined);
+    if (failing !== undefined && now < failing.next) {
+      if (held === undefined) throw failing.error;
       return held.session;
     }
-    return attempt;
+    const attempt = this.#settle(this.#attempt());
+    if (held === undefined || now >= held.mandatory) return attempt;
+    attempt.catch(() => undefined);
+    return held.session;
   }
 
   /**
@@ -150,19 +156,23 @@ export class Refresher implements AsyncDisposable {
    *
    * @throws what the source throws, when nothing is valid any more
    */
-  async refresh(): Promise<OpenedSession> {
-    try {
-      return await this.#attempt(true);
-    } catch (error) {
-      const held = this.#valid();
-      if (held === undefined) throw error;
-      return held.session;
-    }
+  refresh(): Promise<OpenedSession> {
+    return this.#settle(this.#attempt(true));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#source[Symbol.asyncDispose]();
+  }
+
+  async #settle(attempt: Promise<OpenedSession>): Promise<OpenedSession> {
+    try {
+      return await attempt;
+    } catch (error) {
+      const held = this.#valid();
+      if (held === undefined) throw error;
+      return held.session;
+    }
   }
 
   #valid(): Held | undefined {
@@ -182,7 +192,8 @@ export class Refresher implements AsyncDisposable {
     const started = (this.#lastStart = clock.elapsed());
     const seconds = (): number => (clock.elapsed() - started) / 1000;
     try {
-      const session = await this.#source.open({ fresh });
+      // While there is something to hand out, trying again is this class's own: it is the more patient one.
+      const session = await this.#source.open({ fresh, once: this.#valid() !== undefined });
       this.#accept(session);
       this.#observer.opened?.(session, seconds());
       return session;
@@ -204,7 +215,9 @@ export class Refresher implements AsyncDisposable {
     const due = advisory + (this.#random() * (mandatory - advisory)) / 4;
     this.#held = { session, due, mandatory, end: at(lifetime.expiration) };
     if (this.#failing !== undefined) {
-      this.#reporter.warn(`credentials are refreshed again, after ${this.#failing.attempts} failed attempts`);
+      this.#reporter.note?.(
+        `credentials are fresh again, after ${this.#failing.attempts} attempts that failed`,
+      );
       this.#failing = undefined;
     }
   }
@@ -213,7 +226,8 @@ export class Refresher implements AsyncDisposable {
     const attempts = (this.#failing?.attempts ?? 0) + 1;
     const delay = this.#delay(error, attempts);
     const now = this.#clock.now();
-    const isNew = String(error) !== String(this.#failing?.error);
+    const { message, hint } = describeFailure(error);
+    const isNew = this.#failing === undefined || message !== describeFailure(this.#failing.error).message;
     this.#failing = {
       error,
       attempts,
@@ -222,28 +236,31 @@ export class Refresher implements AsyncDisposable {
       nextAttempt: new Date(now.getTime() + Math.min(delay, longestPatientDelay)),
     };
     // The first of all has nobody behind it yet: whoever asked tells.
-    if (isNew && this.#held !== undefined) {
-      const { message, hint } =
-        error instanceof RolesAnywhereError ? error : { message: String(error), hint: undefined };
-      this.#reporter.warn(`cannot refresh the credentials: ${message}`, hint);
-    }
+    if (isNew && this.#held !== undefined) this.#reporter.warn(`no fresh credentials: ${message}`, hint);
   }
 
   /** Exponential backoff with full jitter, in milliseconds. */
   #delay(error: unknown, attempts: number): number {
-    const code = error instanceof RolesAnywhereError ? error.code : '';
-    if (hopeless.includes(code)) return Number.POSITIVE_INFINITY;
-    const longest = ofTheMoment.includes(code) ? longestDelay : longestPatientDelay;
+    if (isHopeless(error)) return Number.POSITIVE_INFINITY;
+    const passes = error instanceof RolesAnywhereError && ofTheMoment.includes(error.code);
+    const longest = passes ? longestDelay : longestPatientDelay;
     return Math.max(pace, this.#random() * Math.min(longest, firstDelay * 2 ** (attempts - 1)));
   }
 
-  async #run(): Promise<void> {
+  /** @param used the state of the files that the session at hand came from */
+  async #run(used: string): Promise<void> {
     const { signal } = this.#closing;
+    let seen = used;
     while (!signal.aborted) {
-      const due = this.#failing?.next ?? this.#held?.due ?? 0;
-      const left = due - this.#clock.elapsed();
-      if (left > 0) await this.#clock.sleep(Math.min(left, slice), signal);
-      else await this.#attempt().catch(() => undefined);
+      const version = fileVersion(this.#source.files);
+      const isChanged = version !== used && version === seen;
+      seen = version;
+      const left = (this.#failing?.next ?? this.#held?.due ?? 0) - this.#clock.elapsed();
+      if (left > 0 && !isChanged) await this.#clock.sleep(Math.min(left, slice), signal);
+      else {
+        used = version;
+        await this.#attempt(isChanged).catch(() => undefined);
+      }
     }
   }
 }

@@ -1,9 +1,19 @@
 import { createSession } from '../aws/create-session.ts';
 import type { ConnectionOptions, PreparedSession, Session } from '../aws/create-session.ts';
 import type { Credentials } from '../aws/credentials.ts';
+import type { Learned } from '../aws/http.ts';
+import { pause } from '../aws/retry.ts';
 import type { Certificate } from '../certificate/certificate.ts';
-import { openIdentity } from '../identity.ts';
+import { expiresSoon, warnOfExpiry } from '../certificate/suitability.ts';
+import { RolesAnywhereError } from '../errors.ts';
+import { identityFiles, isOnToken, openIdentity } from '../identity.ts';
 import type { Identity, IdentityOptions } from '../identity.ts';
+import { Streams } from '../key/source.ts';
+import type { Reporter } from '../reporter.ts';
+import { silent } from '../reporter.ts';
+import { fileVersion } from '../runtime/file-version.ts';
+import { daily } from './daily.ts';
+import { describeFailure, isHopeless } from './failure.ts';
 
 /** A session with what its refresher needs to know of it. */
 export interface OpenedSession {
@@ -17,49 +27,144 @@ export interface OpenedSession {
   readonly certificate?: Pick<Certificate, 'notBefore' | 'notAfter' | 'serialNumber' | 'subject'>;
 }
 
-/** Opens sessions again and again from one description. */
+export interface OpenOptions {
+  /** Not one that another process opened earlier. */
+  readonly fresh?: boolean;
+  /** One attempt alone: whoever asks tries again by itself. */
+  readonly once?: boolean;
+}
+
+/** Opens sessions again and again from one description; one at a time. */
 export interface SessionSource extends AsyncDisposable {
   /** The files whose change should cause a new session. */
   readonly files: readonly string[];
-  /**
-   * @param options.fresh not one that another process opened earlier
-   * @throws RolesAnywhereError as `openIdentity` and `createSession` do
-   */
-  open(options?: { readonly fresh?: boolean }): Promise<OpenedSession>;
+  /** @throws RolesAnywhereError as `openIdentity` and `createSession` do */
+  open(options?: OpenOptions): Promise<OpenedSession>;
 }
 
 export interface SessionSourceOptions {
-  /** Where key and certificate are, read anew for each session; or the caller's own, which stays the caller's. */
-  readonly identity: IdentityOptions | Identity;
+  /** Where key and certificate are: both are read anew, as one, for each session. */
+  readonly identity: IdentityOptions;
   readonly session: PreparedSession;
   readonly connection?: ConnectionOptions;
+  readonly reporter?: Reporter;
 }
 
-export function sessionSource({ identity, session, connection }: SessionSourceOptions): SessionSource {
-  const own = 'signer' in identity ? identity : undefined;
-  const open = async (): Promise<Identity> => own ?? (await openIdentity(identity as IdentityOptions));
-  return {
-    files: own === undefined ? filesOf(identity as IdentityOptions) : [],
-    async open() {
-      const opened = await open();
-      try {
-        const answer = await createSession(opened, session, connection);
-        return {
-          session: answer,
-          credentials: answer.credentials,
-          opened: connection?.now?.() ?? new Date(),
-          certificate: opened.certificate,
-        };
-      } finally {
-        if (own === undefined) await opened[Symbol.asyncDispose]();
-      }
-    },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+/** Two attempts a second are the most that a service which fails shall see of us. */
+const shortestPause = 500;
+
+/**
+ * Opens sessions for as long as a process lives. Key and certificate are read for each one, so that they may be renewed
+ * meanwhile; while what is there cannot be used, the last that could be stays in use.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function sessionSource(options: SessionSourceOptions): SessionSource {
+  return new IdentitySource(options);
 }
 
-function filesOf({ certificate, privateKey, intermediates }: IdentityOptions): readonly string[] {
-  return [certificate, privateKey, intermediates].filter(
-    (text): text is string => text !== undefined && text !== '-' && !/^(?:env|fd|pkcs11|handle):/.test(text),
-  );
+class IdentitySource implements SessionSource {
+  readonly files: readonly string[];
+  readonly #session: PreparedSession;
+  readonly #identityOptions: IdentityOptions;
+  readonly #connection: ConnectionOptions;
+  readonly #reporter: Reporter;
+  readonly #now: () => Date;
+  readonly #streams = new Streams();
+  readonly #learned: Learned = {};
+  #identity: Identity | undefined;
+  /** The state of the files that the identity was read from, or last could not be. */
+  #version = '';
+  /** A token's identity is kept, and found anew when there may be another. */
+  #isDoubtful = false;
+  /** Trying these files once more could lock a token. */
+  #isHopeless = false;
+  #complaint: string | undefined;
+  #isClosed = false;
+
+  constructor({ identity, session, connection = {}, reporter = silent }: SessionSourceOptions) {
+    this.#now = connection.now ?? (() => new Date());
+    this.#reporter = daily(reporter, this.#now);
+    this.#session = session;
+    const { sleep = pause } = connection;
+    this.#connection = {
+      ...connection,
+      reporter: this.#reporter,
+      learned: this.#learned,
+      sleep: (milliseconds) => sleep(Math.max(milliseconds, shortestPause)),
+    };
+    this.#identityOptions = { ...identity, reporter: this.#reporter, streams: this.#streams, now: this.#now };
+    this.files = identityFiles(identity);
+  }
+
+  async open({ once = false }: OpenOptions = {}): Promise<OpenedSession> {
+    const identity = await this.#current();
+    const { certificate } = identity;
+    warnOfExpiry(certificate, this.#now(), this.#reporter);
+    try {
+      const session = await createSession(identity, this.#session, {
+        ...this.#connection,
+        ...(once && { attempts: 1 }),
+      });
+      const { skew = 0 } = this.#learned;
+      const opened = new Date(this.#now().getTime() + skew);
+      return { session, credentials: session.credentials, opened, skew, certificate };
+    } catch (error) {
+      this.#isDoubtful = !(error instanceof RolesAnywhereError) || error.code === 'SERVICE_REFUSED';
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#streams[Symbol.dispose]();
+    await this.#identity?.[Symbol.asyncDispose]();
+  }
+
+  /** Read anew, unless that cannot help; the last good one where it fails. */
+  async #current(): Promise<Identity> {
+    this.#checkOpen();
+    const last = this.#identity;
+    const now = this.#now();
+    const version = fileVersion(this.files);
+    const isUnchanged = version === this.#version;
+    if (last !== undefined && isUnchanged && (this.#isHopeless || this.#mayKeep(last, now))) return last;
+    try {
+      const identity = await openIdentity(this.#identityOptions);
+      if (this.#isClosed) await identity[Symbol.asyncDispose]();
+      this.#checkOpen();
+      this.#identity = identity;
+      this.#isDoubtful = this.#isHopeless = false;
+      this.#complain(undefined);
+      await last?.[Symbol.asyncDispose]();
+      return identity;
+    } catch (error) {
+      this.#isHopeless = isHopeless(error);
+      if (last === undefined || last.certificate.notAfter < now) throw error;
+      this.#complain(error);
+      return last;
+    } finally {
+      // The state before reading: what changed meanwhile is read again.
+      this.#version = version;
+    }
+  }
+
+  #checkOpen(): void {
+    if (!this.#isClosed) return;
+    throw new RolesAnywhereError('INVALID_ARGUMENT', 'no session can be opened any more: this is closed');
+  }
+
+  /** A session with a token is worth keeping: opening one may cost a PIN, or a person. */
+  #mayKeep({ certificate }: Identity, now: Date): boolean {
+    return isOnToken(this.#identityOptions) && !this.#isDoubtful && !expiresSoon(certificate, now);
+  }
+
+  /** Once, and again when the reason is another. */
+  #complain(error: unknown): void {
+    const { message, hint } = error === undefined ? {} : describeFailure(error);
+    if (message === this.#complaint) return;
+    this.#complaint = message;
+    if (message === undefined) this.#reporter.note?.('key and certificate are well again');
+    else this.#reporter.warn(`the last good key and certificate stay in use: ${message}`, hint);
+  }
 }

@@ -20,6 +20,8 @@ export interface PasswordProvider {
    * first. Throws PASSWORD_REQUIRED where nobody can be asked.
    */
   readonly isLastResort?: boolean;
+  /** The file that it reads, where it reads one. */
+  readonly file?: string;
 }
 
 /** What `--key-password-from` and `--tpm-parent-password-from` may say. */
@@ -59,14 +61,23 @@ export function parsePasswordSource(text: string, option: string): PasswordSourc
   }
 }
 
-/** Asks at most once, and remembers the answer; a failure is not remembered. */
-export function once(provider: PasswordProvider): PasswordProvider {
+/**
+ * Asks once, and remembers the answer; a failure is not remembered.
+ *
+ * @param version another one means that there may be another answer: that of the file which the answer comes from
+ */
+export function once(provider: PasswordProvider, version: () => string = () => ''): PasswordProvider {
   let answer: Promise<Secret<Uint8Array>> | undefined;
-  return (what, kind) =>
-    (answer ??= provider(what, kind).catch((error: unknown) => {
+  let answered: string | undefined;
+  return (what, kind) => {
+    const current = version();
+    if (current !== answered) answer = undefined;
+    answered = current;
+    return (answer ??= provider(what, kind).catch((error: unknown) => {
       answer = undefined;
       throw error;
     }));
+  };
 }
 
 /** `once` for each thing that is asked for: a person decides for every one of them. */

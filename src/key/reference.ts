@@ -6,7 +6,9 @@ export type SourceReference =
   | { readonly type: 'file'; readonly path: string }
   | { readonly type: 'stdin' }
   | { readonly type: 'environment'; readonly name: string }
-  | { readonly type: 'descriptor'; readonly descriptor: number };
+  | { readonly type: 'descriptor'; readonly descriptor: number }
+  /** Given by a program; the command line has no word for it. */
+  | { readonly type: 'memory'; readonly bytes: Uint8Array };
 
 /** What `--private-key` may name. A new backend is one more member here and one case in `open.ts`. */
 export type KeyReference =

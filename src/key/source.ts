@@ -34,13 +34,23 @@ export interface Source {
  * two halves of one file always fit each other. Disposing it wipes what was read.
  */
 export class Sources implements Disposable {
+  readonly #streams: Streams | undefined;
   readonly #sources = new Map<string, Source>();
   readonly #pkcs12 = new Map<Source, Pkcs12File>();
+
+  constructor(streams?: Streams) {
+    this.#streams = streams;
+  }
 
   /** @throws RolesAnywhereError KEY_UNREADABLE or CERTIFICATE_UNREADABLE; KEY_INVALID or CERTIFICATE_INVALID by size */
   async read(reference: SourceReference, purpose: Purpose): Promise<Source> {
     const key = JSON.stringify(reference);
-    const source = this.#sources.get(key) ?? (await readSource(reference, purpose));
+    const isStream = reference.type === 'stdin' || reference.type === 'descriptor';
+    const source =
+      this.#sources.get(key) ??
+      (this.#streams && isStream
+        ? await this.#streams.read(key, () => readSource(reference, purpose))
+        : await readSource(reference, purpose));
     this.#sources.set(key, source);
     return source;
   }
@@ -58,6 +68,24 @@ export class Sources implements Disposable {
     this.#pkcs12.clear();
     for (const { bytes } of this.#sources.values()) bytes.fill(0);
     this.#sources.clear();
+  }
+}
+
+/**
+ * What streams held, for whoever opens the same identity again: a stream ends once. Disposing it wipes that.
+ */
+export class Streams implements Disposable {
+  readonly #contents = new Map<string, Source>();
+
+  async read(key: string, read: () => Promise<Source>): Promise<Source> {
+    const source = this.#contents.get(key) ?? (await read());
+    this.#contents.set(key, source);
+    return { ...source, bytes: Uint8Array.from(source.bytes) };
+  }
+
+  [Symbol.dispose](): void {
+    for (const { bytes } of this.#contents.values()) bytes.fill(0);
+    this.#contents.clear();
   }
 }
 
@@ -117,6 +145,8 @@ export function nameOf(reference: SourceReference): string {
       return `from the environment variable ${reference.name}`;
     case 'descriptor':
       return `from file descriptor ${reference.descriptor}`;
+    case 'memory':
+      return 'in memory';
   }
 }
 
@@ -131,6 +161,8 @@ async function readReference(reference: SourceReference): Promise<Pick<Source, '
       return { bytes: await readDescriptor(reference.descriptor), exposed: false };
     case 'environment':
       return { bytes: Buffer.from(env(reference.name) ?? ''), exposed: false };
+    case 'memory':
+      return { bytes: Uint8Array.from(reference.bytes), exposed: false };
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Learned } from '../../src/aws/http.ts';
 import { pause } from '../../src/aws/retry.ts';
 import type { ServiceErrorDetails } from '../../src/aws/service-error.ts';
 import type { RolesAnywhereError } from '../../src/errors.ts';
@@ -151,6 +152,15 @@ describe('what is not tried again', () => {
   });
 });
 
+test('as often as is asked for', async () => {
+  await withAnswers([{ status: 500 }], async (service) => {
+    await failure(() => open(at(service), { attempts: 1 }));
+    expect(service.received).toHaveLength(1);
+    await failure(() => open(at(service)));
+    expect(service.received).toHaveLength(6);
+  });
+});
+
 describe('the clock', () => {
   const hour = 3_600_000;
   const refused = (offset: number, status = 403, type = 'AccessDeniedException'): Scripted => ({
@@ -175,6 +185,22 @@ describe('the clock', () => {
       expect(dates).toHaveLength(2);
     });
     expect(said.warnings).toEqual([expect.stringMatching(words)]);
+  });
+
+  test('is corrected, and warned of, by the first of several calls alone, until it changes again', async () => {
+    const said: Said = { warnings: [], steps: [] };
+    const learned: Learned = {};
+    const body = sessionBody({ expiration: new Date(Date.now() + 2 * hour).toISOString() });
+    await withAnswers([refused(hour), { body }, { body }, refused(0), { body }], async (service) => {
+      const skews: number[] = [];
+      for (const requests of [2, 3, 5]) {
+        await open(at(service), { learned }, said);
+        expect(service.received).toHaveLength(requests);
+        skews.push(Math.abs(Math.round((learned.skew ?? 0) / 60_000)));
+      }
+      expect(skews).toEqual([60, 60, 0]);
+    });
+    expect(said.warnings).toEqual([expect.stringMatching(/60 minutes behind/u)]);
   });
 
   test('is corrected only once', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ConnectionOptions, Session } from '../../src/aws/create-session.ts';
+import type { Learned } from '../../src/aws/http.ts';
 import { failure } from './failure.ts';
 import {
   type Authority,
@@ -88,6 +89,23 @@ describe('which authorities count', () => {
     await expect(open(at(service), {}, said)).resolves.toMatchObject(opened);
     expect(said.warnings).toEqual([]);
     expect(service.received).toHaveLength(1);
+  });
+
+  test('it is asked once for several calls, and again when it has changed', async () => {
+    const said: Said = { warnings: [], steps: [] };
+    const attempts = (): number => said.steps.splice(0).filter((step) => step.startsWith('POST')).length;
+    const learned: Learned = {};
+    vi.stubEnv('SSL_CERT_FILE', bundle);
+    await using service = await localService([{}], certificate);
+    await open(at(service), { learned }, said);
+    expect(attempts()).toBe(2);
+    await open(at(service), { learned }, said);
+    expect(attempts()).toBe(1);
+    const successor = await makeAuthority();
+    await using renewed = await localService([{}], await successor.issue(['127.0.0.1']));
+    vi.stubEnv('SSL_CERT_FILE', file('successor.pem', successor.pem));
+    await open(at(renewed), { learned }, said);
+    expect(attempts()).toBe(2);
   });
 
   test("it is asked too when the other side sends its authority along, as a company's proxy does", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../src/certificate/certificate.ts';
-import { checkSuitability } from '../../src/certificate/suitability.ts';
+import { checkSuitability, warnOfExpiry } from '../../src/certificate/suitability.ts';
 import { expectCode } from '../support/errors.ts';
 import { derOf, fixture } from '../support/fixtures.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
@@ -86,5 +86,27 @@ describe('checkSuitability', () => {
   it('says of a bad certificate first that its time is not now', async () => {
     await expectCode(() => check('unsuitable/expired.pem'), 'CERTIFICATE_EXPIRED');
     await expectCode(() => check('unsuitable/not-yet-valid.pem'), 'CERTIFICATE_NOT_YET_VALID');
+  });
+});
+
+describe('warnOfExpiry', () => {
+  const root = makeAuthority();
+  const hours = (count: number): Date => new Date(date.getTime() + count * 3_600_000);
+  it.each([
+    ['a year', 365 * 24, 14 * 24],
+    ['six weeks', 42 * 24, 14 * 24],
+    ['a day', 24, 8],
+    ['an hour', 1, 1 / 3],
+  ])('speaks up in time for a certificate of %s', (_, life, ahead) => {
+    const leaf = parseCertificate(issue(root, { notBefore: hours(-life), notAfter: date }).certificateDer);
+    const warnings = (now: Date): string[] => {
+      const said: string[] = [];
+      warnOfExpiry(leaf, now, { warn: (message) => said.push(message), debug: () => undefined });
+      return said;
+    };
+    expect(warnings(new Date(hours(-ahead).getTime() - 1000))).toEqual([]);
+    expect(warnings(hours(-ahead))).toEqual([expect.stringContaining('2030-06-15T12:00:00Z')]);
+    expect(warnings(date)).toHaveLength(1);
+    expect(warnings(hours(1))).toEqual([]);
   });
 });

@@ -1,0 +1,21 @@
+import type { Reporter } from '../reporter.ts';
+
+const day = 86_400_000;
+
+/** Passes each warning on once a day: a daemon meets the same one at every refresh. */
+export function daily(reporter: Reporter, now: () => Date): Reporter {
+  const told = new Map<string, number>();
+  return {
+    ...reporter,
+    debug: (message) => {
+      reporter.debug(message);
+    },
+    warn(message, hint) {
+      const time = now().getTime();
+      for (const [known, at] of told) if (Math.abs(time - at) >= day) told.delete(known);
+      if (told.has(message)) return;
+      told.set(message, time);
+      reporter.warn(message, hint);
+    },
+  };
+}
