@@ -1,9 +1,7 @@
 import type { AddressInfo } from 'node:net';
-import { isIPv6 } from 'node:net';
-import type { Server } from 'node:http';
 import { createSecureContext } from 'node:tls';
 import { RolesAnywhereError } from '../errors.ts';
-import { reasonOf } from '../runtime/errno.ts';
+import { listen, reachableHost } from '../runtime/listen.ts';
 import { makeAccount, profileArn, roleArn, trustAnchorArn } from './account.ts';
 import { parseFaults } from './faults.ts';
 import { readGiven } from './files.ts';
@@ -80,7 +78,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     onRequest: options.onRequest ?? (() => undefined),
     route: (request) => route(service, request),
   });
-  const address = await listen(server, options.port ?? 0, options.bind ?? '127.0.0.1');
+  await listen(server, { host: options.bind ?? '127.0.0.1', port: options.port ?? 0 });
+  const address = server.address() as AddressInfo;
   const close = once(
     () =>
       new Promise<void>((resolve) => {
@@ -91,7 +90,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       }),
   );
   return {
-    endpoint: `${tls === undefined ? 'http' : 'https'}://${host(address)}:${address.port}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://${reachableHost(address)}:${address.port}`,
     trustAnchorArn,
     profileArn,
     roleArn,
@@ -153,43 +152,6 @@ async function readTls({ tlsCertificate, tlsKey }: EmulatorOptions): Promise<Tls
     );
   }
   return files;
-}
-
-const bindHint = 'name an IP address of this machine: 127.0.0.1, or 0.0.0.0 for all of them';
-const listenFailures: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
-  EADDRINUSE: [
-    'the port is taken',
-    'another process listens there; choose another port, or 0 for a free one',
-  ],
-  EACCES: ['permission denied', 'ports below 1024 are for root; choose another port, or 0 for a free one'],
-  EADDRNOTAVAIL: ['the address is not one of this machine', bindHint],
-  EINVAL: ['the address is not one of this machine', bindHint],
-  EAFNOSUPPORT: ['this machine has no addresses of that kind', bindHint],
-  ENOTFOUND: ['there is no such address', bindHint],
-  EAI_AGAIN: ['there is no such address', bindHint],
-};
-
-function listen(server: Server, port: number, bind: string): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const [reason, hint] = listenFailures[error.code ?? ''] ?? [reasonOf(error)];
-      reject(
-        new RolesAnywhereError('PORT_UNAVAILABLE', `cannot listen on ${bind} port ${port}: ${reason}`, {
-          cause: error,
-          ...(hint === undefined ? {} : { hint }),
-        }),
-      );
-    });
-    server.listen(port, bind, () => {
-      resolve(server.address() as AddressInfo);
-    });
-  });
-}
-
-/** How a client on this machine reaches the address: the wildcard addresses stand for loopback. */
-function host({ address }: AddressInfo): string {
-  const reachable = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-  return isIPv6(reachable) ? `[${reachable}]` : reachable;
 }
 
 function once<T>(action: () => T): () => T {
