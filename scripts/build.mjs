@@ -20,7 +20,9 @@ import { buildPkcs11Host, moduleUrl } from './pkcs11-host.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Made aside and moved into place whole: a command that runs meanwhile finds the old one or the new one.
 const staging = path.join(root, '.cache', `build-${process.pid}`);
-const { version, dependencies } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+const { version, dependencies, optionalDependencies } = JSON.parse(
+  await readFile(path.join(root, 'package.json'), 'utf8'),
+);
 
 /** `@peculiar/x509` becomes `peculiar-x509`. */
 const chunkName = (packageName) => packageName.replace('@', '').replace('/', '-');
@@ -76,6 +78,8 @@ function imports(redirect) {
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) => {
         if (kind === 'entry-point') return undefined;
+        // A package with binaries of its own, found where npm put it.
+        if (name in optionalDependencies) return { external: true };
         const packageName = Object.keys(dependencies).find((each) => vendorEntry(each) === name);
         return packageName && { path: `./vendor/${chunkName(packageName)}.cjs`, external: true };
       });

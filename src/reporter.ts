@@ -2,7 +2,7 @@
 export interface Reporter {
   /** Something the user should know or act on; the hint says what to do. Never a secret. */
   warn(message: string, hint?: string): void;
-  /** That what was warned of has passed. */
+  /** That something goes as it should, or does so again. */
   note?(message: string): void;
   /** A step, for `--debug`. Never a secret. */
   debug(message: string): void;

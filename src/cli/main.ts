@@ -14,6 +14,7 @@ const runners: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   'credential-process': () => import('./commands/credential-process.ts'),
   'read-certificate-data': () => import('./commands/read-certificate-data.ts'),
   'sign-string': () => import('./commands/sign-string.ts'),
+  serve: () => import('./commands/serve.ts'),
   emulator: () => import('./commands/emulator.ts'),
   completion: () => import('./commands/completion.ts'),
   version: () => Promise.resolve({ run: printVersion }),

@@ -323,6 +323,67 @@ export const commands = {
       ],
     ],
   },
+  serve: {
+    summary: 'hand out credentials on this machine, as EC2 and ECS do',
+    purpose:
+      'Keeps a session fresh and answers for it as the instance metadata service (IMDSv2) and, with a token file, as a ' +
+      'container credentials endpoint. Prints, once it holds credentials, the lines that a shell can eval for the AWS ' +
+      'CLI and the SDKs to find it. Also /healthz and /metrics.',
+    options: {
+      port: {
+        kind: 'number',
+        value: 'PORT',
+        group: 'Address',
+        default: '9911',
+        description: 'port to listen on; 0 takes a free one',
+      },
+      bind: {
+        kind: 'text',
+        value: 'ADDRESS',
+        group: 'Address',
+        default: '127.0.0.1',
+        isNew: true,
+        description: 'address to listen on, IPv4 or IPv6, or unix:PATH for a socket of this user',
+      },
+      'hop-limit': {
+        kind: 'number',
+        value: 'NUMBER',
+        group: 'Address',
+        default: '64',
+        description: 'how many routers an answer may cross, 1 to 255',
+      },
+      'container-token-file': {
+        kind: 'text',
+        value: 'FILE',
+        group: 'Address',
+        isNew: true,
+        description: 'also answer GET /credentials, for whoever sends this token; made when missing',
+      },
+      'log-format': {
+        kind: 'text',
+        value: 'FORMAT',
+        group: 'General',
+        default: 'text',
+        isNew: true,
+        description: 'text, or json: an object a line',
+      },
+      ...sessionOptions,
+    },
+    examples: [
+      [
+        'rolesanywhere serve \\\n' +
+          '  --certificate leaf.pem --private-key leaf.key \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'at http://127.0.0.1:9911/, for AWS_EC2_METADATA_SERVICE_ENDPOINT',
+      ],
+      [
+        'rolesanywhere serve --port 0 --container-token-file token --log-format json \\\n' +
+          '  --certificate leaf.pem --private-key leaf.key \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'for containers, for those who can read the token',
+      ],
+    ],
+  },
   emulator: {
     summary: 'run a local Roles Anywhere that verifies every request',
     purpose:
@@ -440,6 +501,7 @@ export const commands = {
         'credential-process',
         'read-certificate-data',
         'sign-string',
+        'serve',
         'emulator',
         'completion',
         'version',
@@ -459,14 +521,7 @@ export type CommandName = keyof typeof commands;
 export type Shell = (typeof shells)[number];
 
 /** Commands of the old helper, and of ours, that later versions bring. */
-export const laterCommands: readonly string[] = [
-  'serve',
-  'update',
-  'redshift',
-  'exec',
-  'configure',
-  'doctor',
-];
+export const laterCommands: readonly string[] = ['update', 'redshift', 'exec', 'configure', 'doctor'];
 
 export const commandNames = Object.keys(commands) as CommandName[];
 

@@ -51,7 +51,7 @@ export function harmless(text: string): string {
 }
 
 /** What the library reports, on standard error; steps only with `--debug`, with the time since the process began. */
-export function stderrReporter(debug: boolean): Reporter {
+export function stderrReporter(debug: boolean): Required<Reporter> {
   return {
     warn(message, hint) {
       tell('warning', message);

@@ -3,6 +3,7 @@ import type { RequestLogEntry } from '../../emulator/emulator.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
 import { harmless, print, tellLine } from '../output.ts';
+import { stopSignal } from '../signals.ts';
 import { wholeNumber } from '../values.ts';
 
 /** Runs the local service until SIGINT or SIGTERM: one JSON line on stdout when ready, one a request on stderr. */
@@ -28,13 +29,7 @@ export async function run({ values }: Reading<'emulator'>): Promise<void> {
   );
   try {
     const { endpoint, trustAnchorArn, profileArn, roleArn } = emulator;
-    const stopped = new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM']) {
-        process.once(signal, () => {
-          resolve();
-        });
-      }
-    });
+    const stopped = stopSignal();
     print(`${jsonLine({ endpoint, trustAnchorArn, profileArn, roleArn })}\n`);
     await stopped;
   } finally {

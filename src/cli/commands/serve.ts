@@ -1,0 +1,131 @@
+import { resolve } from 'node:path';
+import { Refresher } from '../../credentials/refresher.ts';
+import { sessionSource } from '../../credentials/session-source.ts';
+import { wholeSeconds } from '../../credentials/whole-seconds.ts';
+import { RolesAnywhereError } from '../../errors.ts';
+import type { ListenAddress } from '../../runtime/listen.ts';
+import { connectToServiceManager, inheritedSocket } from '../../runtime/service-manager.ts';
+import type { ServiceManager } from '../../runtime/service-manager.ts';
+import { containerPath, readContainerToken } from '../../serve/container.ts';
+import { startEndpoint } from '../../serve/endpoint.ts';
+import type { Endpoint } from '../../serve/endpoint.ts';
+import { Metrics } from '../../serve/metrics.ts';
+import { daemonLog } from '../daemon-log.ts';
+import type { Reading } from '../fast-path.ts';
+import { given } from '../given.ts';
+import { print } from '../output.ts';
+import { sessionOptions } from '../session-options.ts';
+import { stopSignal } from '../signals.ts';
+import { oneOf, wholeNumber } from '../values.ts';
+
+/** Requests under way get the first, everything the second, to come to its end: together within 5 s. */
+const grace = { requests: 2000, rest: 4000 };
+
+/** Hands out credentials until SIGINT or SIGTERM; once it has some, nothing that fails ends it. */
+export async function run({ values }: Reading<'serve'>): Promise<void> {
+  const log = daemonLog(oneOf('log-format', values['log-format'], ['text', 'json']), values.debug);
+  const hopLimit = wholeNumber('hop-limit', values['hop-limit'], 1, 255);
+  const address = listenAddress(values.bind, wholeNumber('port', values.port, 0, 65_535));
+  const options = sessionOptions(values, log);
+  const tokenFile = values['container-token-file'];
+  const containerToken = tokenFile === undefined ? undefined : readContainerToken(tokenFile);
+
+  const stopped = stopSignal();
+  const metrics = new Metrics(new Date());
+  const manager = await connectToServiceManager(log);
+  const refresher = new Refresher({
+    source: sessionSource(options),
+    reporter: log,
+    observer: {
+      opened({ credentials }, seconds) {
+        metrics.opened(seconds);
+        const until = `credentials until ${wholeSeconds(credentials.expiration)}`;
+        log.note(until);
+        manager.notify(`STATUS=${until}`);
+      },
+      failed(error) {
+        metrics.failed(error);
+        manager.notify(`STATUS=cannot refresh: ${error instanceof Error ? error.message : 'unknown error'}`);
+      },
+    },
+  });
+  let endpoint: Endpoint | undefined;
+  try {
+    // Before anything is asked of a key or the service: the port may be taken.
+    endpoint = await startEndpoint(
+      given({
+        keeper: refresher,
+        metrics,
+        roleArn: options.session.role.text,
+        address,
+        hopLimit,
+        containerToken,
+        reporter: log,
+      }),
+    );
+    const started = await Promise.race([refresher.start(), stopped]);
+    if (started === undefined) return;
+    log.note(`listening on ${endpoint.name}`);
+    print(exportLines(endpoint, tokenFile));
+    ready(manager, refresher);
+    await stopped;
+  } finally {
+    manager.notify('STOPPING=1');
+    await atMost(
+      grace.rest,
+      Promise.allSettled([endpoint?.close(grace.requests), refresher[Symbol.asyncDispose]()]),
+    );
+  }
+}
+
+/** One address, or the socket that the service manager made. */
+function listenAddress(bind: string, port: number): ListenAddress {
+  const fd = inheritedSocket();
+  if (fd !== undefined) return { fd };
+  const [, path] = /^unix:(.*)$/s.exec(bind) ?? [];
+  if (path === '')
+    throw new RolesAnywhereError('INVALID_ARGUMENT', '--bind unix: lacks the path of the socket');
+  if (path !== undefined) return { path };
+  return { host: bind.replace(/^\[(.*)\]$/, '$1'), port };
+}
+
+/** What makes the AWS CLI and the SDKs ask here; none of them can be sent to a unix socket. */
+function exportLines({ url }: Endpoint, tokenFile: string | undefined): string {
+  if (url === undefined) return '';
+  const lines =
+    tokenFile === undefined
+      ? // Its slash at the end is for AWS CLI 2.9, which puts none between this and the path.
+        [`AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`]
+      : [
+          `AWS_CONTAINER_CREDENTIALS_FULL_URI=${url}${containerPath}`,
+          `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${quoted(resolve(tokenFile))}`,
+        ];
+  return lines.map((line) => `export ${line}\n`).join('');
+}
+
+/** As a shell reads it back. */
+function quoted(text: string): string {
+  return /^[\w/.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Tells the service manager, keeps telling it, and listens to its wish for new credentials. */
+function ready(manager: ServiceManager, refresher: Refresher): void {
+  manager.notify('READY=1');
+  if (manager.watchdogMilliseconds !== undefined) {
+    setInterval(() => {
+      manager.notify('WATCHDOG=1');
+    }, manager.watchdogMilliseconds / 2).unref();
+  }
+  process.on('SIGHUP', () => {
+    manager.notifyReloading();
+    const done = (): void => {
+      manager.notify('READY=1');
+    };
+    refresher.refresh().then(done, done);
+  });
+}
+
+async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, milliseconds));
+  await Promise.race([work, late]);
+}

@@ -1,0 +1,144 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Answer, Resource } from './resource.ts';
+import { textAnswer } from './resource.ts';
+
+export interface ServerOptions {
+  /** By path; `*` at the end of one stands for the rest of the path. */
+  readonly resources: Readonly<Record<string, Resource>>;
+  readonly isAllowedHost: (host: string) => boolean;
+  /** Hears of each answer: the resource's name, or `other`. */
+  readonly onAnswer: (name: string, method: string, status: number) => void;
+  /** Hears of requests that no AWS client sends. */
+  readonly onRefusal: (why: string) => void;
+}
+
+const limits = {
+  maxHeaderSize: 8 * 1024,
+  // A request that is not whole after 30 s is cut off.
+  headersTimeout: 30_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 10_000,
+};
+const mostConnections = 4096;
+/** No request that we answer has a body; clients that send one are not read for long. */
+const longestBody = 4096;
+
+/** The HTTP side: what is refused whatever it asks for, which resource answers, and how its answer is sent. */
+export function makeServer(options: ServerOptions): Server {
+  const find = makeRouter(options.resources);
+  const server = createServer(limits, (request, response) => {
+    const found = find(request.url ?? '');
+    const done = (answer: Answer): void => {
+      send(response, answer);
+      options.onAnswer(found?.resource.name ?? 'other', request.method ?? '', answer.status);
+    };
+    const answer = answerTo(options, request, found);
+    if (answer instanceof Promise) {
+      answer.then(done, () => {
+        done(textAnswer(500, 'this is a defect of rolesanywhere'));
+      });
+    } else {
+      done(answer);
+    }
+  });
+  server.maxConnections = mostConnections;
+  return server;
+}
+
+/**
+ * Ends a server: at once for those who are not asking anything, soon for the others.
+ *
+ * @param graceMilliseconds what requests under way have to end in
+ */
+export async function drain(server: Server, graceMilliseconds: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  const done = new AbortController();
+  const hurry = async (): Promise<void> => {
+    const step = 50;
+    for (let waited = 0; waited < graceMilliseconds; waited += step) {
+      server.closeIdleConnections();
+      await sleep(step, undefined, { signal: done.signal });
+    }
+    server.closeAllConnections();
+  };
+  hurry().catch(() => undefined);
+  await closed;
+  done.abort();
+}
+
+interface Found {
+  readonly resource: Resource;
+  readonly rest: string;
+}
+
+function makeRouter(resources: Readonly<Record<string, Resource>>): (url: string) => Found | undefined {
+  const exact = new Map<string, Found>();
+  const below: [start: string, resource: Resource][] = [];
+  for (const [path, resource] of Object.entries(resources)) {
+    if (path.endsWith('*')) {
+      below.push([path.slice(0, -1), resource]);
+    } else {
+      exact.set(path, { resource, rest: '' });
+      exact.set(`${path}/`, { resource, rest: '' });
+    }
+  }
+  return (url) => {
+    const known = exact.get(url);
+    if (known !== undefined) return known;
+    const path = pathOf(url);
+    const found = exact.get(path);
+    if (found !== undefined) return found;
+    for (const [start, resource] of below) {
+      if (path.startsWith(start)) return { resource, rest: path.slice(start.length) };
+    }
+    return undefined;
+  };
+}
+
+/** Some clients join an endpoint that ends in a slash and a path that begins with one. */
+function pathOf(url: string): string {
+  const [path = ''] = url.split('?', 1);
+  const single = path.replace(/\/{2,}/g, '/');
+  if (!single.includes('%')) return single;
+  try {
+    return decodeURIComponent(single);
+  } catch {
+    return single;
+  }
+}
+
+function answerTo(
+  { isAllowedHost, onRefusal }: ServerOptions,
+  { headers, method }: IncomingMessage,
+  found: Found | undefined,
+): Answer | Promise<Answer> {
+  const { host } = headers;
+  if (host === undefined || !isAllowedHost(host)) {
+    onRefusal('a request for another host');
+    return textAnswer(403, 'this host name is not served here');
+  }
+  if (headers['x-forwarded-for'] !== undefined) {
+    onRefusal('a request that a proxy forwarded');
+    return textAnswer(400, 'forwarded requests are not answered');
+  }
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > longestBody) {
+    return textAnswer(413, 'no request here has a body', ['Connection', 'close']);
+  }
+  if (found === undefined) return textAnswer(404, 'not found');
+  const { resource, rest } = found;
+  if (method !== resource.method)
+    return textAnswer(405, `only ${resource.method}`, ['Allow', resource.method]);
+  return resource.answer(headers, rest);
+}
+
+function send(response: ServerResponse, { status, headers, body }: Answer): void {
+  response.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(body))]);
+  response.end(body);
+}
