@@ -4,6 +4,9 @@ export { RolesAnywhereError } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
 export type { Reporter } from './reporter.ts';
 
+export { fromRolesAnywhere } from './credentials/provider.ts';
+export type { PasswordOption, RolesAnywhereOptions, RolesAnywhereProvider } from './credentials/provider.ts';
+
 export { openIdentity } from './identity.ts';
 export type { Identity, IdentityOptions } from './identity.ts';
 export type { Certificate } from './certificate/certificate.ts';
