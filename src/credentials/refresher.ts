@@ -42,6 +42,8 @@ export interface RefresherState {
 /** Two attempts a second are the most, whoever asks. */
 const pace = 500;
 const firstDelay = 1000;
+/** For a session that is past its advisory time when it comes. */
+const longestRest = 10_000;
 /** Together with an attempt, shorter than the 20 s within which a service that is back must be noticed. */
 const longestDelay = 15_000;
 /** What does not pass by itself: a refusal, a file that has to be renewed. */
@@ -212,8 +214,12 @@ export class Refresher implements AsyncDisposable {
     const at = (date: Date): number => born + date.getTime() - opened;
     const advisory = at(advisoryAt(lifetime));
     const mandatory = at(mandatoryAt(lifetime));
-    const due = advisory + (this.#random() * (mandatory - advisory)) / 4;
-    this.#held = { session, due, mandatory, end: at(lifetime.expiration) };
+    const end = at(lifetime.expiration);
+    // Another process may be fetching a newer one than what it shares: to ask at once again would not help.
+    const now = this.#clock.elapsed();
+    const earliest = now + Math.min(longestRest, (end - now) / 2);
+    const due = Math.max(earliest, advisory + (this.#random() * (mandatory - advisory)) / 4);
+    this.#held = { session, due, mandatory, end };
     if (this.#failing !== undefined) {
       this.#reporter.note?.(
         `credentials are fresh again, after ${this.#failing.attempts} attempts that failed`,
