@@ -29,7 +29,7 @@ const layerRules = layers.flat().map((from) => {
   return mayImport(from, layers.slice(0, height).flat(), 'a folder imports only the layers below it');
 });
 
-const loadedLate = ['yargs', 'undici', '@peculiar/x509', '@smithy/', '@aws-crypto/', '@noble/'];
+const loadedLate = ['yargs', 'undici', '@peculiar/x509', '@smithy/', '@aws-crypto/', '@noble/', 'pg/'];
 const native = ['pkcs11js', 'graphene-pk11', 'koffi', 'ffi-napi', 'ffi-rs', 'bun:ffi', 'node:ffi', 'ffi'];
 
 export default {

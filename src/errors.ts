@@ -41,7 +41,10 @@ export type ErrorCode =
   // 6: another local file, lock, disk or port
   | 'FILE_UNREADABLE'
   | 'FILE_UNWRITABLE'
-  | 'PORT_UNAVAILABLE';
+  | 'PORT_UNAVAILABLE'
+  // 7: the database
+  | 'DATABASE_UNREACHABLE'
+  | 'DATABASE_REFUSED';
 
 export interface ErrorDetails {
   /** What the reader can do about it: one sentence, lower case, no full stop. */

@@ -34,4 +34,6 @@ export const exitCodes = {
   FILE_UNREADABLE: 6,
   FILE_UNWRITABLE: 6,
   PORT_UNAVAILABLE: 6,
+  DATABASE_UNREACHABLE: 7,
+  DATABASE_REFUSED: 7,
 } as const satisfies Record<ErrorCode, number>;

@@ -457,6 +457,14 @@ export const commands = {
         description:
           'misbehave: throttle:N, error:CODE:N, latency:MS, skew:SECONDS or reset:N, N requests long; may be repeated',
       },
+      'postgres-url': {
+        kind: 'text',
+        value: 'URL',
+        group: 'Service',
+        isNew: true,
+        description:
+          "let the issued database credentials in there: they become passwords of that database's roles",
+      },
     },
     examples: [
       [

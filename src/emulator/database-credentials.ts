@@ -37,7 +37,7 @@ export interface Grantee {
   readonly groups: readonly string[];
 }
 
-interface Login extends Grantee {
+export interface Login extends Grantee {
   readonly password: Secret<string>;
   readonly expiration: Date;
 }

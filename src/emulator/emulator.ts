@@ -5,6 +5,7 @@ import { listen, reachableHost } from '../runtime/listen.ts';
 import { makeAccount, profileArn, roleArn, trustAnchorArn } from './account.ts';
 import { parseFaults } from './faults.ts';
 import { readGiven } from './files.ts';
+import { openPostgres } from './postgres.ts';
 import type { RequestLogEntry } from './request-log.ts';
 import { route } from './router.ts';
 import type { TlsFiles } from './server.ts';
@@ -33,6 +34,11 @@ export interface EmulatorOptions {
   /** Paths of the PEM certificate chain and private key to serve HTTPS with; both or neither. */
   readonly tlsCertificate?: string;
   readonly tlsKey?: string;
+  /**
+   * URI of a PostgreSQL database, whose roles get the passwords that the Redshift APIs issue; its user must be allowed to
+   * create roles. It may lack a password: PGPASSWORD or a passfile tell it then.
+   */
+  readonly postgresUrl?: string;
   /** Hears of every request, after it was answered. */
   readonly onRequest?: (entry: RequestLogEntry) => void;
   /** The clock; the `skew` fault comes on top. */
@@ -55,7 +61,7 @@ export interface Emulator extends AsyncDisposable {
  * STS GetCallerIdentity and the credential APIs of Redshift.
  *
  * @throws RolesAnywhereError INVALID_ARGUMENT, FILE_UNREADABLE, FILE_UNWRITABLE, CERTIFICATE_INVALID,
- * CERTIFICATE_UNSUITABLE, PORT_UNAVAILABLE
+ * CERTIFICATE_UNSUITABLE, PORT_UNAVAILABLE, DATABASE_UNREACHABLE, DATABASE_REFUSED
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const faults = parseFaults(options.faults ?? []);
@@ -69,7 +75,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     account: makeAccount(anchors, await readLists(x509, options.crls ?? [], anchors)),
     sessions: new Sessions(),
     sessionTtlSeconds: options.sessionTtlSeconds,
-    database: undefined,
+    database: options.postgresUrl === undefined ? undefined : await openPostgres(options.postgresUrl),
   };
   const server = makeServer({
     tls,

@@ -83,6 +83,14 @@ describe('emulator', () => {
     await stop(child, 'SIGTERM');
   });
 
+  it('says that its database is not there: exit code 7', async () => {
+    const url = 'postgresql://admin:hidden@127.0.0.1:1/dev';
+    const { code, stdout, stderr } = await run(['emulator', '--postgres-url', url]);
+    expect({ code, stdout }).toEqual({ code: 7, stdout: '' });
+    expect(stderr).toContain('127.0.0.1 port 1');
+    expect(stderr).not.toContain('hidden');
+  });
+
   it.each([
     [['--port', '65536']],
     [['--port', '-1']],
@@ -93,6 +101,7 @@ describe('emulator', () => {
     [['--fault', 'throttle:x']],
     [['--tls-certificate', 'x']],
     [['--tls-key', 'x']],
+    [['--postgres-url', 'localhost']],
   ])('refuses %j: exit code 2', async (args) => {
     const { code, stdout, stderr } = await run(['emulator', ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -22,6 +22,7 @@ export async function run({ values }: Reading<'emulator'>): Promise<void> {
       faults: values.fault,
       tlsCertificate: values['tls-certificate'],
       tlsKey: values['tls-key'],
+      postgresUrl: values['postgres-url'],
       onRequest: (entry: RequestLogEntry) => {
         tellLine(jsonLine(entry));
       },
