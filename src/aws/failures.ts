@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
-import { TransportError } from '../runtime/transport.ts';
+import { TransportError } from '../runtime/exchange.ts';
 import { hostOf, proxyVariable } from './proxy.ts';
 import { isUnknownAuthority } from './trust.ts';
 
@@ -64,6 +64,13 @@ export function explainFailure(cause: unknown, url: URL, proxy: URL | undefined)
       );
     case 'ANSWER_TIMEOUT':
       return make('SERVICE_TIMEOUT', `${host} took the request but did not answer in time`, undefined, true);
+    case 'NO_ANSWER':
+      return make(
+        'SERVICE_TIMEOUT',
+        `no answer from ${way} in time`,
+        `check the network, firewalls and whether a proxy is needed (${variable})`,
+        true,
+      );
     case 'ANSWER_TOO_LARGE':
       return make(
         'SERVICE_FAILED',

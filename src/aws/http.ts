@@ -1,7 +1,8 @@
 import { RolesAnywhereError } from '../errors.ts';
 import { type Reporter, silent } from '../reporter.ts';
 import { longestTimer, uptime } from '../runtime/clock.ts';
-import { type Answer, exchange, TransportError } from '../runtime/transport.ts';
+import { type Answer, TransportError } from '../runtime/exchange.ts';
+import { exchange } from '../runtime/transport.ts';
 import { explainFailure } from './failures.ts';
 import { hostOf, isLoopback, proxyFor, type ProxyMode } from './proxy.ts';
 import { backoff, isThrottling, pause, retryAfter } from './retry.ts';
@@ -151,7 +152,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
       reporter.debug(`${error.message}, after ${Date.now() - started} ms`);
       if (unknownAuthority && mayAskSystem) {
         mayAskSystem = false;
-        ca = learned.authorities = authoritiesWithSystem();
+        ca = learned.authorities = await authoritiesWithSystem();
         if (ca !== undefined) continue;
       }
       if (!retry) throw error;

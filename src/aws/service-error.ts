@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
-import type { Answer } from '../runtime/transport.ts';
+import type { Answer } from '../runtime/exchange.ts';
 import { xml } from './xml.ts';
 
 /** What a service said when it refused: the `cause` of SERVICE_REFUSED and of a final SERVICE_FAILED. */

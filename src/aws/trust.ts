@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
 import { RolesAnywhereError } from '../errors.ts';
 import { env } from '../runtime/env.ts';
 import { reasonOf } from '../runtime/errno.ts';
@@ -57,12 +56,13 @@ export function configuredAuthorities(caBundle: string | undefined): readonly st
  * The runtime's own authorities with the system's added: a company's proxy that opens TLS is known to the system
  * alone. Undefined where the system has no bundle that we find.
  */
-export function authoritiesWithSystem(): readonly string[] | undefined {
+export async function authoritiesWithSystem(): Promise<readonly string[] | undefined> {
   for (const path of [env('SSL_CERT_FILE'), ...systemBundles]) {
     if (path === undefined) continue;
     try {
       const text = readFileSync(path, 'utf8');
-      if (text.includes('-----BEGIN ')) return [...rootCertificates, text];
+      // Imported here alone: on the other runtimes it is not loaded yet.
+      if (text.includes('-----BEGIN ')) return [...(await import('node:tls')).rootCertificates, text];
     } catch {
       // The next one.
     }

@@ -2,7 +2,7 @@
 export const { platform, arch } = process;
 
 /** Whether this runtime was built against another C library than glibc: on Linux, musl (as in Alpine). */
-export function usesMusl(): boolean {
+function usesMusl(): boolean {
   if (platform !== 'linux') return false;
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   return report.header?.glibcVersionRuntime === undefined;
@@ -16,4 +16,9 @@ export function userId(): number | undefined {
 /** A word that no other process has: to tell what is ours, not to keep a secret. */
 export function uniqueId(): string {
   return `${process.pid}-${Math.random().toString(36).slice(2)}`;
+}
+
+/** What programs are built for: `linux-x64`, `linux-arm64-musl`, `darwin-arm64`. */
+export function target(): string {
+  return `${platform}-${arch}${usesMusl() ? '-musl' : ''}`;
 }

@@ -4,51 +4,14 @@ import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { request as requestSecure, type RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-
-/** One HTTP exchange, as raw as it goes: no retry, no redirect, no interpretation. */
-export interface Exchange {
-  readonly method: string;
-  readonly url: URL;
-  /** `host` must be among them: it was signed. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  /** PEM certificates to trust instead of the runtime's own. */
-  readonly ca?: readonly string[] | undefined;
-  readonly verifyTls: boolean;
-  /** The proxy to go through; its user name and password are sent to it alone. */
-  readonly proxy?: URL | undefined;
-  /** Milliseconds until the connection, TLS included, stands. */
-  readonly connectTimeout: number;
-  /** Milliseconds from there until the whole answer is here. */
-  readonly answerTimeout: number;
-  readonly maxAnswerBytes: number;
-  /** Milliseconds for all of it: what is left of the caller's time. */
-  readonly timeLeft: number;
-}
-
-export interface Answer {
-  readonly status: number;
-  /** By lower-case name. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: string;
-}
-
-/** What the runtime has no error code of its own for. */
-export type TransportFailure =
-  'CONNECT_TIMEOUT' | 'ANSWER_TIMEOUT' | 'OUT_OF_TIME' | 'ANSWER_TOO_LARGE' | 'PROXY_REFUSED';
-
-export class TransportError extends Error {
-  override readonly name = 'TransportError';
-  readonly code: TransportFailure;
-  /** The proxy's answer to CONNECT. */
-  readonly status: number | undefined;
-
-  constructor(code: TransportFailure, status?: number) {
-    super(code);
-    this.code = code;
-    this.status = status;
-  }
-}
+import {
+  type Answer,
+  type Exchange,
+  hangUp,
+  limitTime,
+  type TimeLimits,
+  TransportError,
+} from './exchange.ts';
 
 /**
  * Sends one request and reads the whole answer.
@@ -168,40 +131,6 @@ async function tunnel(asked: Promise<Dispatcher.ConnectData>): Promise<Dispatche
   }
   // Any 2xx will do (RFC 9110, section 9.3.6); undici knows this one alone.
   return { ...answer, statusCode: 200 };
-}
-
-/** As Node itself calls it. */
-function hangUp(): Error {
-  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
-}
-
-interface TimeLimits {
-  /** From here on the answer has its time. */
-  readonly connected: () => void;
-  readonly stop: () => void;
-}
-
-/** By timers and no AbortSignal, which takes half a millisecond longer. */
-function limitTime(
-  { connectTimeout, answerTimeout, timeLeft }: Exchange,
-  overdue: (error: TransportError) => void,
-): TimeLimits {
-  const start = (code: TransportFailure, milliseconds: number) =>
-    setTimeout(() => {
-      overdue(new TransportError(code));
-    }, milliseconds);
-  const whole = start('OUT_OF_TIME', timeLeft);
-  let timer = start('CONNECT_TIMEOUT', connectTimeout);
-  return {
-    connected: () => {
-      clearTimeout(timer);
-      timer = start('ANSWER_TIMEOUT', answerTimeout);
-    },
-    stop: () => {
-      clearTimeout(whole);
-      clearTimeout(timer);
-    },
-  };
 }
 
 /** By events: `for await` takes half a millisecond longer. */

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { explainFailure } from '../../src/aws/failures.ts';
 import type { ErrorCode } from '../../src/errors.ts';
-import { TransportError } from '../../src/runtime/transport.ts';
+import { TransportError } from '../../src/runtime/exchange.ts';
 
 const url = new URL('https://service.example:8443/sessions');
 const proxy = new URL('http://me:hunter2@proxy.example:3128');

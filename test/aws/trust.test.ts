@@ -13,10 +13,10 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test("the system's authorities come on top of the runtime's, which may know the other host of the two", () => {
+test("the system's authorities come on top of the runtime's, which may know the other host of the two", async () => {
   const path = join(directory, 'system.pem');
   const text = '-----BEGIN CERTIFICATE-----\n';
   writeFileSync(path, text);
   vi.stubEnv('SSL_CERT_FILE', path);
-  expect(authoritiesWithSystem()).toEqual([...rootCertificates, text]);
+  expect(await authoritiesWithSystem()).toEqual([...rootCertificates, text]);
 });

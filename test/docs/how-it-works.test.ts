@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createSession, prepareSession } from '../../src/aws/create-session.ts';
 import { openIdentity } from '../../src/identity.ts';
-import type { Exchange } from '../../src/runtime/transport.ts';
+import type { Exchange } from '../../src/runtime/exchange.ts';
 import { canonicalRequest, stringToSign } from '../../src/sigv4/x509.ts';
 
 const sent: Exchange[] = [];

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { type Exchange, exchange } from '../../src/runtime/transport.ts';
+import type { Exchange } from '../../src/runtime/exchange.ts';
+import { exchange } from '../../src/runtime/transport.ts';
 
 /** A server that does with a connection what it is told, and nothing else. */
 async function bare(

@@ -14,7 +14,7 @@ import type { Signer } from '../signer.ts';
 import { KeyObjectSigner } from './key-object-signer.ts';
 import type { PrivateKey } from './private-key.ts';
 
-type MlDsaPrivateKey = Extract<PrivateKey, { readonly type: 'pkcs8' }>;
+type MlDsaPrivateKey = Extract<PrivateKey, { readonly keyType: MlDsa }>;
 
 /**
  * Opens an ML-DSA key by `node:crypto`, which knows it from Node.js 24 on, or else in JavaScript. Wipes the key.

@@ -13,7 +13,7 @@ import { decodePrivateKey } from './private-key.ts';
  */
 export async function openPlain(der: Uint8Array, name: string, curve?: string): Promise<Signer> {
   const key = decodePrivateKey(der, name, curve);
-  if (key.type !== 'pkcs8') return new KeyObjectSigner(key);
+  if (key.keyType === 'rsa' || key.keyType === 'ec') return new KeyObjectSigner(key);
   const { openMlDsa } = await import('./ml-dsa-signer.ts');
   return openMlDsa(key);
 }

@@ -5,7 +5,6 @@ import {
   DerReader,
   contextTag,
   derBytes,
-  derElement,
   derInteger,
   derObjectIdentifier,
   derOctetString,
@@ -17,7 +16,8 @@ import { RolesAnywhereError } from '../../errors.ts';
 
 /** A private key that we can sign with, in the form that `node:crypto` takes. Wipe it when it is imported. */
 export type PrivateKey =
-  | { readonly keyType: 'rsa' | 'ec'; readonly type: 'pkcs1' | 'sec1'; readonly der: Uint8Array }
+  | { readonly keyType: 'rsa'; readonly type: 'pkcs1'; readonly der: Uint8Array }
+  | { readonly keyType: 'ec'; readonly type: 'pkcs8'; readonly der: Uint8Array }
   | { readonly keyType: MlDsa; readonly type: 'pkcs8'; readonly der: Uint8Array };
 
 const rsaEncryption = '1.2.840.113549.1.1.1';
@@ -148,13 +148,14 @@ function decodeEc(der: Uint8Array, source: string, outerCurve: string | undefine
   ) {
     throw new EncodingError('its secret is no number between zero and the order of the curve');
   }
-  // Without the public key that may stand beside it: computed from the secret, it cannot be another key's.
+  // Without the public key that may stand beside it: computed from the secret, it cannot be another key's. In PKCS#8,
+  // since BoringSSL does not take ECPrivateKey alone without it.
   const rebuilt = derSequence(
-    derInteger(1n),
-    derOctetString([secret]),
-    derElement(contextTag(0), derObjectIdentifier(curve)),
+    derInteger(0n),
+    derSequence(derObjectIdentifier(ecPublicKey), derObjectIdentifier(curve)),
+    derOctetString(derSequence(derInteger(1n), derOctetString([secret]))),
   );
-  return { keyType: 'ec', type: 'sec1', der: derBytes(rebuilt) };
+  return { keyType: 'ec', type: 'pkcs8', der: derBytes(rebuilt) };
 }
 
 /** ECParameters (RFC 5480, section 2.1.1): the curve's name, and never its equation. */

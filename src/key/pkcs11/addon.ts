@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import { RolesAnywhereError } from '../../errors.ts';
-import { arch, platform, usesMusl } from '../../runtime/platform.ts';
+import { loadAddon } from '../../runtime/pkcs11-parts.ts';
+import { target } from '../../runtime/platform.ts';
 import type { Cryptoki } from './cryptoki.ts';
 
 interface Addon {
@@ -8,28 +8,19 @@ interface Addon {
 }
 
 /**
- * pkcs11js' native part: from the published package, which carries it for the platforms that we build, else as
- * `npm ci` compiled it. Its ABI (Node-API) is the same for every version of Node.js.
+ * pkcs11js' native part.
  *
  * @throws RolesAnywhereError PKCS11_UNAVAILABLE
  */
 export function openAddon(): Cryptoki {
-  const require = createRequire(import.meta.url);
-  const target = `${platform}-${arch}${usesMusl() ? '-musl' : ''}`;
-  for (const path of [`./native/${target}/pkcs11.node`, 'pkcs11js/build/Release/pkcs11.node']) {
-    let file: string;
-    try {
-      file = require.resolve(path);
-    } catch {
-      continue;
-    }
-    try {
-      return new (require(file) as Addon).PKCS11();
-    } catch (error) {
-      throw unavailable(`cannot load the PKCS#11 addon ${file}`, error);
-    }
+  let addon: Addon | undefined;
+  try {
+    addon = loadAddon() as Addon | undefined;
+    if (addon !== undefined) return new addon.PKCS11();
+  } catch (cause) {
+    throw unavailable('cannot load the PKCS#11 addon', cause);
   }
-  throw unavailable(`this package has no PKCS#11 addon for ${target}`, undefined);
+  throw unavailable(`this package has no PKCS#11 addon for ${target()}`, undefined);
 }
 
 function unavailable(message: string, cause: unknown): RolesAnywhereError {

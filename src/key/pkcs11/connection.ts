@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { Reporter } from '../../reporter.ts';
 import { startChild } from '../../runtime/child.ts';
 import type { Child } from '../../runtime/child.ts';
+import { findHostScript } from '../../runtime/pkcs11-parts.ts';
 import { toError } from './failure.ts';
 import type { PinKeeper } from './pin.ts';
 import type { Failure, FromHost, PinQuestion, Request, RequestName, Requests, ToHost } from './protocol.ts';
@@ -163,13 +162,9 @@ function asPinError(error: unknown): RolesAnywhereError {
   return new RolesAnywhereError('INTERNAL', 'asking for the PIN failed', { cause: error });
 }
 
-/** Beside the bundled command; two folders up in the built library; in dist/ for the source itself. */
 function findHost(): string {
-  const places = ['./', '../../../', '../../../dist/'];
-  const found = places
-    .map((place) => fileURLToPath(new URL(`${place}pkcs11-host.cjs`, import.meta.url)))
-    .find((path) => existsSync(path));
-  if (found !== undefined) return found;
+  const script = findHostScript();
+  if (script !== undefined) return script;
   throw new RolesAnywhereError('PKCS11_UNAVAILABLE', 'pkcs11-host.cjs is missing from this package', {
     hint: 'run npm run build',
   });

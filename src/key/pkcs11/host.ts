@@ -1,6 +1,6 @@
 // The process that loads the PKCS #11 module: started by connection.ts, one for each module that is in use. It says
 // which function it calls before it calls it, so that its parent can name a module that crashes or hangs.
-import { connectToParent } from '../../runtime/child.ts';
+import { connectToParent } from '../../runtime/parent.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import { openAddon } from './addon.ts';
 import { announceCalls } from './cryptoki.ts';

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { connect } from 'node:net';
 import type { NetConnectOpts, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '../../runtime/connect.ts';
 import { env } from '../../runtime/env.ts';
 import { commandCodes, structureTags } from './constants.ts';
 import { TpmFault } from './fault.ts';
@@ -172,6 +172,7 @@ class SocketDevice implements TpmDevice {
   readonly name: string;
   readonly #socket: Socket;
   readonly #chunks: Uint8Array[] = [];
+  #connected = false;
   #lost: Error | undefined;
   #wake: () => void = () => undefined;
 
@@ -184,6 +185,7 @@ class SocketDevice implements TpmDevice {
     };
     socket.setNoDelay();
     socket.on('connect', () => {
+      this.#connected = true;
       this.#wake();
     });
     socket.on('data', (chunk) => {
@@ -198,7 +200,7 @@ class SocketDevice implements TpmDevice {
   }
 
   async connected(signal: AbortSignal): Promise<void> {
-    while (this.#socket.connecting) await this.#event(signal);
+    while (!this.#connected && this.#lost === undefined) await this.#event(signal);
     if (this.#lost !== undefined) throw this.#lost;
   }
 

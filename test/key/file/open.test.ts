@@ -123,11 +123,11 @@ describe('signing', () => {
   });
 
   it('wipes the bytes that a key was imported from, usable or not', () => {
-    const der = Buffer.from(fixture('leaf/p-256.sec1.der'));
-    expect(new KeyObjectSigner({ keyType: 'ec', type: 'sec1', der }).keyType).toBe('ec');
+    const der = Buffer.from(fixture('leaf/p-256.pkcs8.der'));
+    expect(new KeyObjectSigner({ keyType: 'ec', type: 'pkcs8', der }).keyType).toBe('ec');
     expect(der.every((byte) => byte === 0)).toBe(true);
     const bad = Buffer.from('not a key');
-    expect(() => new KeyObjectSigner({ keyType: 'ec', type: 'sec1', der: bad })).toThrow();
+    expect(() => new KeyObjectSigner({ keyType: 'ec', type: 'pkcs8', der: bad })).toThrow();
     expect(bad.every((byte) => byte === 0)).toBe(true);
   });
 

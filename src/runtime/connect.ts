@@ -1,0 +1,2 @@
+/** Connects as `node:net` does. */
+export { connect } from 'node:net';
