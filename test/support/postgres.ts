@@ -1,13 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Issued } from './pki.ts';
+import { startServer } from '../../scripts/postgres.mjs';
 import { issue, makeAuthority } from './pki.ts';
 import { requirePart } from './system-parts.ts';
 
@@ -38,23 +34,31 @@ export interface Postgres extends AsyncDisposable {
 /** Every printable character of ASCII that is neither letter nor digit, those of the readers' own rules first. */
 export const awkward = `+/=@:&%;{}'"\\ !#$()*,-.<>?[]^_\`|~`;
 
-// PostgreSQL does not run as root. These two are the same on every Debian and Ubuntu.
-const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-
 export const startPostgres = async (): Promise<Postgres> => {
   const programs = dirname(requirePart('postgres'));
   const psql = requirePart('psql');
   const directory = await mkdtemp(join(tmpdir(), 'postgres-'));
-  const [data, authority] = [join(directory, 'data'), join(directory, 'ca.pem')];
+  const authority = join(directory, 'ca.pem');
   const administrator = { user: 'admin', password: `a${awkward}z` };
   const issuer = makeAuthority({ name: 'Database Root' });
+  const { certificatePem, privateKeyPem } = issue(issuer, {
+    name: 'database',
+    alternativeNames: ['localhost'],
+    extendedKeyUsage: ['serverAuth'],
+  });
   try {
-    await give(directory, 0o711);
+    await chmod(directory, 0o711);
     await writeFile(authority, issuer.certificatePem);
-    await initialise(join(programs, 'initdb'), directory, administrator);
-    await writeTls(data, issuer);
-    const server = await startServer(join(programs, 'postgres'), data);
-    const sql = async (statements: string, database = 'dev'): Promise<string> => {
+    const server = await startServer({
+      programs,
+      data: join(directory, 'data'),
+      database: 'dev',
+      administrator,
+      certificate: certificatePem,
+      key: privateKeyPem,
+      settings: { log_statement: 'all', log_error_verbosity: 'terse' },
+    });
+    const sql = async (statements: string): Promise<string> => {
       const child = run(psql, ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'], {
         env: {
           PATH: process.env['PATH'],
@@ -62,7 +66,7 @@ export const startPostgres = async (): Promise<Postgres> => {
           PGPORT: String(server.port),
           PGUSER: administrator.user,
           PGPASSWORD: administrator.password,
-          PGDATABASE: database,
+          PGDATABASE: 'dev',
           PGSSLMODE: 'verify-full',
           PGSSLROOTCERT: authority,
         },
@@ -70,7 +74,6 @@ export const startPostgres = async (): Promise<Postgres> => {
       child.child.stdin?.end(statements);
       return (await child).stdout.trim();
     };
-    await sql('create database dev', 'postgres');
     const [user, password, file] = [administrator.user, administrator.password, authority].map(
       encodeURIComponent,
     );
@@ -93,90 +96,3 @@ export const startPostgres = async (): Promise<Postgres> => {
     throw error;
   }
 };
-
-/** Makes the server's user the owner. */
-async function give(path: string, mode: number): Promise<void> {
-  if (nobody.uid !== undefined) await chown(path, nobody.uid, nobody.gid);
-  await chmod(path, mode);
-}
-
-async function initialise(
-  initdb: string,
-  directory: string,
-  { user, password }: Postgres['administrator'],
-): Promise<void> {
-  const passwordFile = join(directory, 'password');
-  await writeFile(passwordFile, password);
-  await give(passwordFile, 0o600);
-  await run(
-    initdb,
-    [
-      ...['--pgdata', join(directory, 'data'), '--username', user, '--pwfile', passwordFile],
-      ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'],
-    ],
-    { ...nobody, cwd: directory, env: { PATH: process.env['PATH'] } },
-  );
-  await rm(passwordFile);
-}
-
-async function writeTls(data: string, issuer: Issued): Promise<void> {
-  const server = issue(issuer, {
-    name: 'database',
-    alternativeNames: ['localhost'],
-    extendedKeyUsage: ['serverAuth'],
-  });
-  const files = {
-    'server.crt': server.certificatePem,
-    'server.key': server.privateKeyPem,
-    'pg_hba.conf': 'hostssl all all all scram-sha-256\n',
-  };
-  for (const [name, text] of Object.entries(files)) {
-    await writeFile(join(data, name), text);
-    await give(join(data, name), 0o600);
-  }
-}
-
-async function startServer(
-  postgres: string,
-  data: string,
-): Promise<{ readonly port: number; log(): string; stop(): Promise<void> }> {
-  const port = await freePort();
-  const settings = {
-    listen_addresses: 'localhost',
-    port: String(port),
-    unix_socket_directories: '',
-    ssl: 'on',
-    fsync: 'off',
-    log_statement: 'all',
-    log_error_verbosity: 'terse',
-  };
-  const child = spawn(
-    postgres,
-    ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    { ...nobody, cwd: data, env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  let output = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const ended = once(child, 'close');
-  while (!output.includes('ready to accept connections')) {
-    if (child.exitCode !== null) throw new Error(`PostgreSQL did not start: ${output}`);
-    await sleep(10);
-  }
-  return {
-    port,
-    log: () => output,
-    stop: async () => {
-      child.kill('SIGINT'); // ends its sessions too
-      await ended;
-    },
-  };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, 'localhost');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

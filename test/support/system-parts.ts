@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { debianPrograms } from '../../scripts/postgres.mjs';
 
 interface Part {
   /** The Debian package that brings it. */
@@ -12,13 +13,6 @@ interface Part {
 }
 
 const debianTriplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
-
-/** The server stands in a folder of its version; on PATH are the clients alone. */
-function newestPostgres(): string {
-  const folder = '/usr/lib/postgresql';
-  const versions = existsSync(folder) ? readdirSync(folder).map(Number).filter(Number.isInteger) : [];
-  return `${folder}/${Math.max(0, ...versions)}/bin/postgres`;
-}
 
 /** What the end-to-end tests need beside Node.js: real clients, an independent cryptography, shells. */
 const parts = {
@@ -53,7 +47,7 @@ const parts = {
     path: '/usr/bin/tpm2_getcap',
     evidence: '/usr/share/doc/libtss2-tcti-swtpm0/copyright',
   },
-  postgres: { package: 'postgresql', path: newestPostgres() },
+  postgres: { package: 'postgresql', path: `${debianPrograms()}/postgres` },
   psql: { package: 'postgresql-client', path: '/usr/bin/psql' },
   psycopg: {
     package: 'python3-psycopg2',
