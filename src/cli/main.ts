@@ -15,6 +15,7 @@ const runners: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<
   'read-certificate-data': () => import('./commands/read-certificate-data.ts'),
   'sign-string': () => import('./commands/sign-string.ts'),
   serve: () => import('./commands/serve.ts'),
+  update: () => import('./commands/update.ts'),
   emulator: () => import('./commands/emulator.ts'),
   completion: () => import('./commands/completion.ts'),
   version: () => Promise.resolve({ run: printVersion }),

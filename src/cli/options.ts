@@ -384,6 +384,38 @@ export const commands = {
       ],
     ],
   },
+  update: {
+    summary: 'keep one profile of the shared credentials file fresh',
+    purpose:
+      'Opens a session and writes its credentials into one profile of the shared credentials file ' +
+      '(AWS_SHARED_CREDENTIALS_FILE, else ~/.aws/credentials), and does so again ahead of the end of each, until it is ' +
+      'interrupted. All else in the file stays as it is.',
+    options: {
+      profile: {
+        kind: 'text',
+        value: 'NAME',
+        group: 'File',
+        default: 'default',
+        description: 'profile to write; added when it is not there',
+      },
+      once: { kind: 'flag', group: 'File', description: 'write it once, and end' },
+      ...sessionOptions,
+    },
+    examples: [
+      [
+        'rolesanywhere update --once --profile backup \\\n' +
+          '  --certificate leaf.pem --private-key leaf.key \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'the profile backup, now',
+      ],
+      [
+        'AWS_SHARED_CREDENTIALS_FILE=./credentials rolesanywhere update --once \\\n' +
+          '  --certificate leaf.pem --private-key leaf.key \\\n' +
+          '  --trust-anchor-arn "$ANCHOR" --profile-arn "$PROFILE" --role-arn "$ROLE"',
+        'the profile default of another file',
+      ],
+    ],
+  },
   emulator: {
     summary: 'run a local Roles Anywhere that verifies every request',
     purpose:
@@ -510,6 +542,7 @@ export const commands = {
         'read-certificate-data',
         'sign-string',
         'serve',
+        'update',
         'emulator',
         'completion',
         'version',
@@ -529,7 +562,7 @@ export type CommandName = keyof typeof commands;
 export type Shell = (typeof shells)[number];
 
 /** Commands of the old helper, and of ours, that later versions bring. */
-export const laterCommands: readonly string[] = ['update', 'redshift', 'exec', 'configure', 'doctor'];
+export const laterCommands: readonly string[] = ['redshift', 'exec', 'configure', 'doctor'];
 
 export const commandNames = Object.keys(commands) as CommandName[];
 

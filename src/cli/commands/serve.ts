@@ -5,11 +5,11 @@ import { wholeSeconds } from '../../credentials/whole-seconds.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { ListenAddress } from '../../runtime/listen.ts';
 import { connectToServiceManager, inheritedSocket } from '../../runtime/service-manager.ts';
-import type { ServiceManager } from '../../runtime/service-manager.ts';
 import { containerPath, readContainerToken } from '../../serve/container.ts';
 import { startEndpoint } from '../../serve/endpoint.ts';
 import type { Endpoint } from '../../serve/endpoint.ts';
 import { Metrics } from '../../serve/metrics.ts';
+import { atMost, ready } from '../daemon.ts';
 import { daemonLog } from '../daemon-log.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
@@ -106,26 +106,4 @@ function exportLines({ url }: Endpoint, tokenFile: string | undefined): string {
 /** As a shell reads it back. */
 function quoted(text: string): string {
   return /^[\w/.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** Tells the service manager, keeps telling it, and listens to its wish for new credentials. */
-function ready(manager: ServiceManager, refresher: Refresher): void {
-  manager.notify('READY=1');
-  if (manager.watchdogMilliseconds !== undefined) {
-    setInterval(() => {
-      manager.notify('WATCHDOG=1');
-    }, manager.watchdogMilliseconds / 2).unref();
-  }
-  process.on('SIGHUP', () => {
-    manager.notifyReloading();
-    const done = (): void => {
-      manager.notify('READY=1');
-    };
-    refresher.refresh().then(done, done);
-  });
-}
-
-async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  const late = new Promise((resolve) => setTimeout(resolve, milliseconds));
-  await Promise.race([work, late]);
 }
