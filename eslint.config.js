@@ -45,6 +45,7 @@ export default tseslint.config(
         console: 'readonly',
         Buffer: 'readonly',
         URL: 'readonly',
+        fetch: 'readonly',
         AbortController: 'readonly',
         setTimeout: 'readonly',
         clearTimeout: 'readonly',

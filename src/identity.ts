@@ -34,7 +34,7 @@ export interface IdentityOptions {
   /** The same; left out, the key is taken from beside the certificate. */
   readonly privateKey?: string | Uint8Array;
   /** The caller's own key, in place of `privateKey`: it stays open, and the caller's to close. */
-  readonly signer?: Signer;
+  readonly signer?: Pick<Signer, 'keyType' | 'publicKey' | 'sign'>;
   /**
    * Which certificate of several: `Key=x509Subject,Value=… Key=x509Serial,Value=…`, JSON, or `file://` and the path of
    * a JSON file. Left out, it is the one that the key belongs to.
@@ -243,7 +243,7 @@ async function openKeyOf(
   certificates: readonly Certificate[] | undefined,
   sources: Sources,
 ): Promise<Signer> {
-  if (options.signer !== undefined) return stayingOpen(options.signer);
+  if (options.signer !== undefined) return callersOwn(options.signer);
   const key =
     parse(options.privateKey, '--private-key', parseReference) ??
     (await keyBeside(parse(options.certificate, '--certificate', parseSource), sources, options.keyPassword));
@@ -262,11 +262,21 @@ function opening(options: IdentityOptions): Omit<KeyOpening, 'sources' | 'certif
   return { reporter, keyPassword, tpmParentPassword, timeoutSeconds, pkcs11Library, reusePin };
 }
 
-function stayingOpen(signer: Signer): Signer {
+/** A key of the caller's own, in the terms of ours: it is not ours to close, and fails as ours do. */
+function callersOwn(signer: NonNullable<IdentityOptions['signer']>): Signer {
   return {
     keyType: signer.keyType,
     publicKey: signer.publicKey,
-    sign: (message, digest) => signer.sign(message, digest),
+    sign: async (message, digest) => {
+      try {
+        return await signer.sign(message, digest);
+      } catch (error) {
+        if (error instanceof RolesAnywhereError) throw error;
+        throw new RolesAnywhereError('SIGNING_FAILED', 'the signer that the program gave failed', {
+          cause: error,
+        });
+      }
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -10,6 +10,7 @@ export class FakeClock implements Clock {
   #elapsed = 1_000_000;
   #wall: number;
   readonly #sleepers = new Set<Sleeper>();
+  readonly #busy = new Set<Promise<unknown>>();
 
   constructor(start = new Date('2030-01-01T00:00:00Z')) {
     this.#wall = start.getTime() - this.#elapsed;
@@ -41,14 +42,34 @@ export class FakeClock implements Clock {
   async advance(milliseconds: number): Promise<void> {
     const end = this.#elapsed + milliseconds;
     for (;;) {
-      await settle();
+      await this.#settle();
       const next = [...this.#sleepers].sort((a, b) => a.until - b.until)[0];
       if (next === undefined || next.until > end) break;
       this.#elapsed = Math.max(this.#elapsed, next.until);
       next.wake();
     }
-    this.#elapsed = end;
-    await settle();
+    this.#elapsed = Math.max(this.#elapsed, end);
+    await this.#settle();
+  }
+
+  /** Time stands still for what takes real time, such as an exchange over the network. */
+  during<T>(work: Promise<T>): Promise<T> {
+    const done = work.finally(() => this.#busy.delete(done));
+    this.#busy.add(done);
+    return done;
+  }
+
+  /** So much time passes within such work. */
+  pass(milliseconds: number): void {
+    this.#elapsed += milliseconds;
+  }
+
+  /** Lets everything run that waits for no time. */
+  async #settle(): Promise<void> {
+    do {
+      await Promise.allSettled(this.#busy);
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (this.#busy.size > 0);
   }
 
   /** The machine sleeps: time passes and nobody is woken before its end. */
@@ -61,9 +82,4 @@ export class FakeClock implements Clock {
   set(milliseconds: number): void {
     this.#wall += milliseconds;
   }
-}
-
-/** Lets everything run that waits for no time. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
