@@ -6,7 +6,7 @@
 // may name another helper to measure beside ours.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -33,6 +33,7 @@ const roleArn = 'arn:aws:iam::123456789012:role/bench';
 const limits = [
   { subject: 'version', baseline: 'bare runtime', ratio: 1.05 },
   { subject: 'credential-process', baseline: 'floor', ratio: 1.15 },
+  { subject: 'update, 10,000 profiles', baseline: 'update, 10 profiles', ratio: 2 },
 ];
 
 const resolveRuntime = async (wanted) => {
@@ -58,12 +59,18 @@ const subjects = (node, directory, endpoint) => {
   ];
   const ca = inDirectory('ca.pem');
   const floor = join(import.meta.dirname, 'floor.cjs');
+  const update = (profiles) => [
+    ...['/usr/bin/env', `AWS_SHARED_CREDENTIALS_FILE=${inDirectory(`credentials-${profiles}`)}`],
+    ...[node, command, 'update', '--once', '--profile', 'p5', ...session.slice(1), '--ca-bundle', ca],
+  ];
   const other = process.env.AWS_SIGNING_HELPER;
   return new Map([
     ['bare runtime', [node, join(import.meta.dirname, 'empty.cjs')]],
     ['version', [node, command, 'version']],
     ['floor', [node, floor, endpoint, inDirectory(`${options.key}.key`), ca]],
     ['credential-process', [node, command, ...session, '--ca-bundle', ca]],
+    ['update, 10 profiles', update(10)],
+    ['update, 10,000 profiles', update(10_000)],
     ...(other ? [['AWS_SIGNING_HELPER', [other, ...session]]] : []),
   ]);
 };
@@ -145,7 +152,7 @@ const measure = async (node, directory, endpoint) => {
 
 const print = ({ node, results, targets }) => {
   const row = (name, ...cells) =>
-    console.log(name.padEnd(20) + cells.map((cell) => cell.padStart(11)).join(''));
+    console.log(name.padEnd(24) + cells.map((cell) => cell.padStart(11)).join(''));
   console.log(`\nNode.js ${node.slice(1)}, ${options.key} key, median of ${options.runs} runs`);
   row('', 'median ms', 'min ms', 'x bare', 'x floor', 'peak MiB');
   for (const { name, median, minimum, toBare, toFloor, peakMiB } of results) {
@@ -158,6 +165,13 @@ const print = ({ node, results, targets }) => {
 };
 
 const directory = await mkdtemp(join(tmpdir(), 'rolesanywhere-bench-'));
+for (const profiles of [10, 10_000]) {
+  const texts = Array.from(
+    { length: profiles },
+    (_, i) => `[p${i}]\naws_access_key_id = AKIA${i}\naws_secret_access_key = ${'x'.repeat(40)}\n\n`,
+  );
+  await writeFile(join(directory, `credentials-${profiles}`), texts.join(''), { mode: 0o600 });
+}
 const service = await startService(await writeCertificates(directory), roleArn);
 try {
   const reports = [];
