@@ -31,9 +31,6 @@ const chunkName = (packageName) => packageName.replace('@', '').replace('/', '-'
 const vendorEntry = (packageName) =>
   ({ '@noble/post-quantum': '@noble/post-quantum/ml-dsa.js' })[packageName] ?? packageName;
 
-/** What `pg` asks for only where it is there: a native driver, and another runtime's sockets. */
-const absent = ['pg-native', 'cloudflare:sockets'];
-
 const common = {
   bundle: true,
   absWorkingDir: root,
@@ -146,7 +143,6 @@ async function buildVendor() {
       const { metafile } = await build({
         ...common,
         entryPoints: [vendorEntry(name)],
-        external: absent,
         outfile: path.join(staging, 'vendor', `${chunkName(name)}.cjs`),
         metafile: true,
         ...moduleUrl,
