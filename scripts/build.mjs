@@ -52,17 +52,21 @@ const main = 'src/cli/main.ts';
 const shared = [
   'src/errors.ts',
   'src/encoding/encoding-error.ts',
+  'src/runtime/env.ts',
   'src/runtime/version.ts',
   'src/cli/commands/version.ts',
   'src/cli/exit-codes.ts',
   'src/cli/fast-path.ts',
   'src/cli/options.ts',
   'src/cli/output.ts',
+  'src/cli/wants-cache.ts',
 ];
 
 /** What a command imports only where it is called for, and is large enough for a file of its own. */
 const backends = {
   'src/certificate/selector.ts': 'selector',
+  'src/cli/session-source.ts': 'sessions',
+  'src/credentials/cached-session-source.ts': 'cache',
   'src/key/file/encrypted.ts': 'encrypted-key',
   'src/key/file/ml-dsa-signer.ts': 'ml-dsa',
   'src/key/pkcs11/open.ts': 'pkcs11',
@@ -107,7 +111,7 @@ async function buildCommand() {
       imports((file, kind) => {
         if (kind !== 'dynamic-import') return undefined;
         const { name } = path.parse(file);
-        later.set(name, file);
+        later.set(file, name);
         return name;
       }),
     ],
@@ -117,9 +121,9 @@ async function buildCommand() {
   );
   if (stowaways.length > 0)
     throw new Error(`every run would load ${stowaways.join(', ')}: see scripts/build.mjs`);
-  for (const [entryPoint, name] of Object.entries(backends)) later.set(name, entryPoint);
+  for (const [file, name] of Object.entries(backends)) later.set(file, name);
   await Promise.all(
-    [...later].map(([name, entryPoint]) =>
+    [...later].map(([entryPoint, name]) =>
       build({
         ...common,
         ...(entryPoint in backends ? moduleUrl : { define }),
@@ -128,7 +132,7 @@ async function buildCommand() {
         plugins: [
           imports((file, kind) => {
             if (shared.includes(file)) return 'rolesanywhere';
-            return kind === 'dynamic-import' ? backends[file] : undefined;
+            return kind === 'dynamic-import' ? later.get(file) : undefined;
           }),
         ],
       }),

@@ -31,15 +31,14 @@ function optionTables(options) {
   return [...groups].map(([group, rows]) => table([group, 'Default', 'Meaning'], rows)).join('\n\n');
 }
 
-const later = {
-  refused: ' (not in this version yet: refused)',
-  'no effect': ' (accepted; no effect in this version)',
-};
-
 function optionRow(name, option) {
   const written = `\`--${name}${option.value === undefined ? '' : ` ${option.value}`}\`${option.isNew ? ' \\*' : ''}`;
   const standard = option.required ? 'required' : option.default === undefined ? '' : `\`${option.default}\``;
-  return [written, standard, escape(option.description) + (later[option.later] ?? '')];
+  return [
+    written,
+    standard,
+    escape(option.description) + (option.later ? ' (not in this version yet: refused)' : ''),
+  ];
 }
 
 const tables = new Map([

@@ -6,12 +6,16 @@ import type { Reading, Value } from './fast-path.ts';
 import { commands } from './options.ts';
 import type { Command, CommandName } from './options.ts';
 import { ReaderGone, tell, tellLine } from './output.ts';
+import { wantsCache } from './wants-cache.ts';
 
 type Run<N extends CommandName> = (reading: Reading<N>) => Promise<void> | void;
 
 /** Each command is loaded when it runs, and nothing before: scripts/build.mjs makes a file of each import() here. */
-const runners: { readonly [N in CommandName]: () => Promise<{ readonly run: Run<N> }> } = {
-  'credential-process': () => import('./commands/credential-process.ts'),
+const runners: { readonly [N in CommandName]: (reading: Reading<N>) => Promise<{ readonly run: Run<N> }> } = {
+  'credential-process': ({ values }) =>
+    wantsCache(values)
+      ? import('./commands/cached-credential-process.ts')
+      : import('./commands/credential-process.ts'),
   'read-certificate-data': () => import('./commands/read-certificate-data.ts'),
   'sign-string': () => import('./commands/sign-string.ts'),
   serve: () => import('./commands/serve.ts'),
@@ -52,14 +56,14 @@ export async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run<N extends CommandName>(reading: Reading<N>): Promise<void> {
-  const command = await runners[reading.command]();
+  const command = await runners[reading.command](reading);
   await command.run(reading);
 }
 
 function refuseLaterOptions({ command, values }: Reading): void {
   const options: Command['options'] = commands[command].options;
   for (const [name, value] of Object.entries(values)) {
-    if (value && options[name]?.later === 'refused') {
+    if (value && options[name]?.later === true) {
       throw new RolesAnywhereError('INVALID_ARGUMENT', `--${name} is not in this version yet`);
     }
   }

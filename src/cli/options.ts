@@ -20,11 +20,8 @@ export interface Option {
   readonly isNew?: true;
   /** An empty value is no absent one: without it, the command would quietly do something else. */
   readonly keepsEmpty?: true;
-  /**
-   * Its feature is not built yet. The option is read, so that a command line keeps its meaning, and refused; or
-   * accepted without effect, where it can have none.
-   */
-  readonly later?: 'refused' | 'no effect';
+  /** Its feature is not built yet. The option is read, so that a command line keeps its meaning, and refused. */
+  readonly later?: true;
 }
 
 export interface Argument {
@@ -97,7 +94,7 @@ const keyOptions = {
     kind: 'text',
     value: 'NAME',
     group: 'Certificate and key',
-    later: 'refused',
+    later: true,
     description: "Windows certificate store (the old helper's default is MY)",
   },
   'pkcs11-lib': {
@@ -230,15 +227,13 @@ const sessionOptions = {
     kind: 'flag',
     group: 'Service and network',
     isNew: true,
-    later: 'refused',
     conflicts: 'no-cache',
-    description: 'share the session with other processes of this user',
+    description: 'share the session with other processes of this user, as ROLESANYWHERE_CACHE=1 does',
   },
   'no-cache': {
     kind: 'flag',
     group: 'Service and network',
     isNew: true,
-    later: 'no effect',
     description: 'open a session of its own whatever ROLESANYWHERE_CACHE says',
   },
   ...general,

@@ -32,6 +32,8 @@ export interface OpenOptions {
   readonly fresh?: boolean;
   /** One attempt alone: whoever asks tries again by itself. */
   readonly once?: boolean;
+  /** Seconds for the call, where they are fewer than usual. */
+  readonly timeoutSeconds?: number;
 }
 
 /** Opens sessions again and again from one description; one at a time. */
@@ -97,7 +99,7 @@ class IdentitySource implements SessionSource {
     this.files = identityFiles(identity);
   }
 
-  async open({ once = false }: OpenOptions = {}): Promise<OpenedSession> {
+  async open({ once = false, timeoutSeconds }: OpenOptions = {}): Promise<OpenedSession> {
     const identity = await this.#current();
     const { certificate } = identity;
     warnOfExpiry(certificate, this.#now(), this.#reporter);
@@ -105,6 +107,7 @@ class IdentitySource implements SessionSource {
       const session = await createSession(identity, this.#session, {
         ...this.#connection,
         ...(once && { attempts: 1 }),
+        ...(timeoutSeconds !== undefined && { timeoutSeconds }),
       });
       const { skew = 0 } = this.#learned;
       const opened = new Date(this.#now().getTime() + skew);

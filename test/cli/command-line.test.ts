@@ -253,10 +253,10 @@ describe('what is refused', () => {
     expect((await refusal('completion', shell)).error).toContain('shell');
   });
 
-  it.each(['--system-store-name=MY', '--cache'])('%s, which is to come', async (word) => {
-    const { code, stdout, stderr } = await run(['credential-process', ...arns, word]);
+  it('--system-store-name, which is to come', async () => {
+    const { code, stdout, stderr } = await run(['credential-process', ...arns, '--system-store-name=MY']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toContain(`${word.split('=')[0] ?? ''} is not in this version`);
+    expect(stderr).toContain('--system-store-name is not in this version');
   });
 
   it('and repeats no secret that lost its quotes', async () => {

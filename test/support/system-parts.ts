@@ -34,6 +34,7 @@ const parts = {
   cHeaders: { package: 'libc6-dev', path: '/usr/include/stdio.h' },
   pkcs11Spy: { package: 'opensc-pkcs11', path: `/usr/lib/${debianTriplet}/pkcs11/pkcs11-spy.so` },
   strace: { package: 'strace', path: '/usr/bin/strace' },
+  unshare: { package: 'util-linux', path: '/usr/bin/unshare' },
   python3: { package: 'python3', path: '/usr/bin/python3' },
   swtpm: { package: 'swtpm', path: '/usr/bin/swtpm' },
   tpm2Tools: { package: 'tpm2-tools', path: '/usr/bin/tpm2_getcap' },

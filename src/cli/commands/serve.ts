@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { Refresher } from '../../credentials/refresher.ts';
-import { sessionSource } from '../../credentials/session-source.ts';
 import { wholeSeconds } from '../../credentials/whole-seconds.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { ListenAddress } from '../../runtime/listen.ts';
@@ -15,6 +14,7 @@ import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
 import { print } from '../output.ts';
 import { sessionOptions } from '../session-options.ts';
+import { commandSessions } from '../session-source.ts';
 import { stopSignal } from '../signals.ts';
 import { oneOf, wholeNumber } from '../values.ts';
 
@@ -34,7 +34,7 @@ export async function run({ values }: Reading<'serve'>): Promise<void> {
   const metrics = new Metrics(new Date());
   const manager = await connectToServiceManager(log);
   const refresher = new Refresher({
-    source: sessionSource(options),
+    source: await commandSessions(values, options, log, { triesAgain: true }),
     reporter: log,
     observer: {
       opened({ credentials }, seconds) {

@@ -2,7 +2,6 @@ import type { Credentials } from '../../aws/credentials.ts';
 import { checkProfileName } from '../../credentials/profile.ts';
 import { ProfileKeeper } from '../../credentials/profile-keeper.ts';
 import { Refresher } from '../../credentials/refresher.ts';
-import { sessionSource } from '../../credentials/session-source.ts';
 import type { SessionSource } from '../../credentials/session-source.ts';
 import { sharedCredentialsFile, writeProfile } from '../../credentials/shared-file.ts';
 import { wholeSeconds } from '../../credentials/whole-seconds.ts';
@@ -12,6 +11,7 @@ import { atMost, ready } from '../daemon.ts';
 import { daemonLog } from '../daemon-log.ts';
 import type { Reading } from '../fast-path.ts';
 import { sessionOptions } from '../session-options.ts';
+import { commandSessions } from '../session-source.ts';
 import { stopSignal } from '../signals.ts';
 
 /** Milliseconds that what is under way may take at the end. */
@@ -25,7 +25,8 @@ export async function run({ values }: Reading<'update'>): Promise<void> {
   const { profile } = values;
   checkProfileName(profile);
   const file = sharedCredentialsFile();
-  const source = sessionSource(sessionOptions(values, log));
+  const options = sessionOptions(values, log);
+  const source = await commandSessions(values, options, log, { triesAgain: !values.once });
   const write: Write = async (credentials, signal) => {
     await writeProfile(file, profile, credentials, signal);
     const until = wholeSeconds(credentials.expiration);

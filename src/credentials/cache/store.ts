@@ -1,10 +1,10 @@
-import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs';
-import path from 'node:path';
+import { closeSync, lstatSync, openSync, readdirSync, renameSync, writeSync } from 'node:fs';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { Reporter } from '../../reporter.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { errnoOf, reasonOf } from '../../runtime/errno.ts';
+import { makeDirectory } from '../../runtime/make-directory.ts';
 import { uniqueId } from '../../runtime/platform.ts';
 import { entryFile, mistrust, Mistrusted, readEntry } from './directory.ts';
 import { fingerprint, formatEntry, isFresh, isUsable, isValid, longestLife } from './entry.ts';
@@ -30,8 +30,10 @@ export interface SharedOptions<T> {
   readonly timeoutSeconds: number;
   /** Wanted is one that was opened later than this, and fresh; no other is handed out when that fails. */
   readonly newerThan?: Date | undefined;
-  /** False, asked after `open`, keeps what it made from others: what it was made from is not what `shape` says. */
-  readonly isCurrent?: () => boolean;
+  /** The caller tries again by itself: another's failure counts only when it comes while this one waits for it. */
+  readonly triesAgain?: boolean;
+  /** Asked after `open`; false keeps what it made from others: it may not have been made from what `shape` says. */
+  readonly isCurrent?: () => Promise<boolean>;
   readonly reporter: Reporter;
   readonly clock?: Clock;
   /** From 0 to 1; for tests. */
@@ -66,7 +68,7 @@ export async function shared<T>(options: SharedOptions<T>): Promise<Entry<T>> {
   try {
     const { spare } = turn;
     const entry = await open(spare ? Math.min(aheadSeconds, timeoutSeconds) : timeoutSeconds);
-    if (turn.isUsable && options.isCurrent?.() !== false) keep(directory, entry, options);
+    if (turn.isUsable && (await options.isCurrent?.()) !== false) keep(directory, entry, options);
     return entry;
   } catch (error) {
     if (!(error instanceof RolesAnywhereError)) throw error;
@@ -95,8 +97,9 @@ interface Turn<T> {
 
 /** @throws RolesAnywhereError: what another process met moments ago and we would meet too */
 async function waitForTurn<T>(directory: string, options: SharedOptions<T>): Promise<Turn<T>> {
-  const { shape, timeoutSeconds, newerThan, random = Math.random } = options;
+  const { shape, timeoutSeconds, newerThan, triesAgain = false, random = Math.random } = options;
   const clock = clockOf(options);
+  const start = clock.now();
   const lock = new Lock(directory, fingerprint(shape), clock);
   const end = clock.elapsed() + timeoutSeconds * 1000;
   let first: { readonly entry: Entry<T> | undefined } | undefined;
@@ -120,7 +123,7 @@ async function waitForTurn<T>(directory: string, options: SharedOptions<T>): Pro
       const isEnough = spare !== undefined && isUsable(spare, now);
       const failure = readFailure(directory, shape);
       attempts = failure?.attempts ?? 0;
-      if (failure && isPausing(failure, isEnough, now)) {
+      if (failure && isPausing(failure, isEnough, now) && !(triesAgain && failure.at < start)) {
         if (spare === undefined) throw toldAgain(failure, now);
         warnOfSpare(options, failure.error, spare);
         return { entry: spare, isUsable: true, attempts };
@@ -141,8 +144,7 @@ async function waitForTurn<T>(directory: string, options: SharedOptions<T>): Pro
 }
 
 /**
- * The directory, made if it is not there; each missing parent too, and never by Node's own `recursive`, which goes round
- * in circles under /proc.
+ * The directory, made if it is not there.
  *
  * @throws the system's errors; Mistrusted
  */
@@ -152,24 +154,6 @@ function prepareDirectory(directory: string | undefined): string {
   const problem = mistrust(lstatSync(directory), 'directory');
   if (problem !== undefined) throw new Mistrusted(problem);
   return directory;
-}
-
-function makeDirectory(directory: string): void {
-  const make = (): string | undefined => {
-    try {
-      mkdirSync(directory, 0o700);
-    } catch (error) {
-      // Whatever it is that exists is looked at afterwards.
-      if (errnoOf(error) === 'EEXIST') return undefined;
-      if (errnoOf(error) !== 'ENOENT') throw error;
-      return path.dirname(directory);
-    }
-    return undefined;
-  };
-  const parent = make();
-  if (parent === undefined || parent === directory) return;
-  makeDirectory(parent);
-  make();
 }
 
 function keep(directory: string, entry: Entry, options: SharedOptions<unknown>): void {

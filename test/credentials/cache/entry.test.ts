@@ -75,7 +75,7 @@ describe('an entry', () => {
 describe('the fingerprint', () => {
   it('has 16 digits, and differs wherever texts do', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
+      fc.property(fc.string(), fc.string(), (a, b) => {
         expect(fingerprint(a)).toMatch(/^[\da-f]{16}$/);
         expect(fingerprint(a) === fingerprint(b)).toBe(a === b);
       }),

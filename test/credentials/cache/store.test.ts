@@ -133,7 +133,7 @@ describe('a shared entry', () => {
   });
 
   it('is not kept when what it was made from changed meanwhile', async () => {
-    expect((await get(make, { isCurrent: () => false })).payload).toBe(1);
+    expect((await get(make, { isCurrent: () => Promise.resolve(false) })).payload).toBe(1);
     expect((await get(make)).payload).toBe(2);
   });
 });
@@ -217,6 +217,21 @@ describe('while the service is down', () => {
     const before = opened;
     expect((await get(make)).payload).toBe(before + 1);
     expect((await get(make)).payload).toBe(before + 1);
+  });
+
+  it('is asked by who tries again by itself, unless the failure comes while it waits', async () => {
+    await expect(get(failing('SERVICE_FAILED'))).rejects.toThrow('it failed');
+    await clock.advance(1);
+    const open = async () => {
+      await clock.sleep(200);
+      return failing('SERVICE_FAILED')();
+    };
+    const all = [get(open, { triesAgain: true }), get(open, { triesAgain: true })];
+    for (const each of all) each.catch(() => undefined);
+    await clock.advance(300);
+    for (const each of all) await expect(each).rejects.toMatchObject({ code: 'SERVICE_FAILED' });
+    expect(opened).toBe(2);
+    expect((await get(make, { triesAgain: true })).payload).toBe(3);
   });
 
   it('leaves everybody to their own keys, passwords and refusals', async () => {

@@ -1,0 +1,51 @@
+import { cacheDirectory } from '../credentials/cache/directory.ts';
+import { sessionSource } from '../credentials/session-source.ts';
+import type { SessionSource } from '../credentials/session-source.ts';
+import type { Credentials } from '../aws/credentials.ts';
+import type { Reporter } from '../reporter.ts';
+import type { Values } from './options.ts';
+import { sessionOptions } from './session-options.ts';
+import type { SessionOptions } from './session-options.ts';
+import { sessionShape } from './session-shape.ts';
+import { wholeNumber } from './values.ts';
+import { wantsCache } from './wants-cache.ts';
+
+/**
+ * Where a command gets its sessions, from the service or from the cache. Nothing is read or asked yet.
+ *
+ * @param triesAgain whether the command tries again by itself when opening one fails
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export async function commandSessions(
+  values: Values<'credential-process'>,
+  options: SessionOptions,
+  reporter: Reporter,
+  { triesAgain }: { readonly triesAgain: boolean },
+): Promise<SessionSource> {
+  const source = sessionSource({ ...options, reporter });
+  if (!wantsCache(values)) return source;
+  const { cachedSessionSource } = await import('../credentials/cached-session-source.ts');
+  return cachedSessionSource({
+    source,
+    directory: cacheDirectory(),
+    shape: () => sessionShape(values),
+    timeoutSeconds: wholeNumber('timeout', values.timeout),
+    durationSeconds: wholeNumber('session-duration', values['session-duration']),
+    triesAgain,
+    reporter,
+  });
+}
+
+/**
+ * The credentials of one session, for a command that needs no other.
+ *
+ * @throws RolesAnywhereError as `openIdentity` and `createSession` do
+ */
+export async function commandCredentials(
+  values: Values<'credential-process'>,
+  reporter: Reporter,
+): Promise<Credentials> {
+  const options = sessionOptions(values, reporter);
+  await using sessions = await commandSessions(values, options, reporter, { triesAgain: false });
+  return (await sessions.open()).credentials;
+}
