@@ -25,7 +25,7 @@ const everybodys: ReadonlySet<string> = new Set<ErrorCode>([
  * @param isSpare whether there is something to hand out meanwhile. If not, a failure counts only if it would be
  *   everybody's, and only as long as it takes not to wait for the service one after the other
  */
-export function pauseAfter({ error, attempts }: Failure, isSpare: boolean): number {
+function pauseAfter({ error, attempts }: Failure, isSpare: boolean): number {
   const isEverybodys = everybodys.has(error.code);
   // A wrong PIN tried again and again locks its token.
   if (isSpare) return isEverybodys ? 60_000 : 300_000;
