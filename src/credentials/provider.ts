@@ -60,7 +60,7 @@ export function fromRolesAnywhere(options: RolesAnywhereOptions): RolesAnywhereP
   };
   const connection = { ...rest, reporter };
   const refresher = new Refresher({
-    source: sessionSource({ identity, session, connection, reporter }),
+    source: sessionSource({ identity, session, connection }),
     reporter,
   });
   const close = (): Promise<void> => refresher[Symbol.asyncDispose]();

@@ -48,8 +48,8 @@ export interface SessionSourceOptions {
   /** Where key and certificate are: both are read anew, as one, for each session. */
   readonly identity: IdentityOptions;
   readonly session: PreparedSession;
+  /** Its reporter is told of key and certificate too. */
   readonly connection?: ConnectionOptions;
-  readonly reporter?: Reporter;
 }
 
 /** Two attempts a second are the most that a service which fails shall see of us. */
@@ -84,9 +84,9 @@ class IdentitySource implements SessionSource {
   #complaint: string | undefined;
   #isClosed = false;
 
-  constructor({ identity, session, connection = {}, reporter = silent }: SessionSourceOptions) {
+  constructor({ identity, session, connection = {} }: SessionSourceOptions) {
     this.#now = connection.now ?? (() => new Date());
-    this.#reporter = daily(reporter, this.#now);
+    this.#reporter = daily(connection.reporter ?? silent, this.#now);
     this.#session = session;
     const { sleep = pause } = connection;
     this.#connection = {

@@ -85,8 +85,8 @@ it('a day in the life', { timeout: 60_000 }, async () => {
         clock.pass(milliseconds);
         return Promise.resolve();
       },
+      reporter,
     },
-    reporter,
   });
   const tracked: SessionSource = {
     files: source.files,

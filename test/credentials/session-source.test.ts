@@ -59,11 +59,15 @@ function make(identity: IdentityOptions = { certificate, privateKey }): SessionS
   return (source = sessionSource({
     identity,
     session: prepareSession({ endpoint, trustAnchorArn, profileArn, roleArn }),
-    connection: { proxy: 'none', now: () => now, sleep: () => Promise.resolve() },
-    reporter: {
-      warn: (message) => said.push(message),
-      note: (message) => said.push(message),
-      debug: () => undefined,
+    connection: {
+      proxy: 'none',
+      now: () => now,
+      sleep: () => Promise.resolve(),
+      reporter: {
+        warn: (message) => said.push(message),
+        note: (message) => said.push(message),
+        debug: () => undefined,
+      },
     },
   }));
 }
