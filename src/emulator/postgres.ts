@@ -127,17 +127,41 @@ async function names(client: Client, query: string, values: readonly unknown[]):
   return new Set(rows.map(({ name }) => name));
 }
 
+const untrusted = ['its certificate is not trusted', 'name its authority by sslrootcert in the URL'] as const;
+const unknownUser = 'a password may stand in the URL, in PGPASSWORD or in ~/.pgpass';
+
+/** What went wrong, by the error's code; undefined where its message tells. */
+const failures: Readonly<Record<string, readonly [reason: string | undefined, hint?: string]>> = {
+  ECONNREFUSED: ['nothing listens there'],
+  ENOTFOUND: ['there is no such host'],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    'its certificate is for another name',
+    'name the host as its certificate does',
+  ],
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  // PostgreSQL documentation, appendix A: invalid_authorization_specification, invalid_password
+  28000: [undefined, unknownUser],
+  '28P01': [undefined, unknownUser],
+};
+
 function explain(settings: PostgresSettings, error: unknown): RolesAnywhereError {
   if (error instanceof RolesAnywhereError) {
     return error;
   }
   const { code, message } = error as { readonly code?: unknown; readonly message: string };
-  // The server's own errors have an SQLSTATE: five characters (PostgreSQL documentation, appendix A).
+  // The server's own errors have an SQLSTATE: five characters.
   const byServer = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);
+  const noPassword = message.endsWith('client password must be a string');
+  const [reason, hint] = noPassword
+    ? ['it asks for a password', unknownUser]
+    : (failures[String(code)] ?? []);
   return new RolesAnywhereError(
-    byServer ? 'DATABASE_REFUSED' : 'DATABASE_UNREACHABLE',
-    `${where(settings)}: ${code === 'ECONNREFUSED' ? 'nothing listens there' : message}`,
-    { cause: error },
+    byServer || noPassword ? 'DATABASE_REFUSED' : 'DATABASE_UNREACHABLE',
+    `${where(settings)}: ${reason ?? message}`,
+    { cause: error, ...(hint === undefined ? {} : { hint }) },
   );
 }
 

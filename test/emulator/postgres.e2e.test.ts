@@ -145,6 +145,7 @@ describe('a PostgreSQL database behind the emulator', () => {
   });
 
   it.each([
+    ['no password', (url: string) => url.replace(/:[^/]*@/, '@'), 'DATABASE_REFUSED'],
     ['another password', (url: string) => url.replace('z@', '@'), 'DATABASE_REFUSED'],
     ['no TLS', (url: string) => url.replace('verify-full', 'disable'), 'DATABASE_REFUSED'],
     ['another name', (url: string) => url.replace('@localhost', '@127.0.0.1'), 'DATABASE_UNREACHABLE'],
@@ -159,6 +160,8 @@ describe('a PostgreSQL database behind the emulator', () => {
     const error: unknown = await openPostgres(change(postgres.url)).catch((error: unknown) => error);
     expect(error).toMatchObject({ code });
     expect(String(error)).not.toContain(awkward);
+    // The words are ours or the server's, never those of a library.
+    expect(String(error)).toMatch(/^RolesAnywhereError: PostgreSQL at \S+ port \d+: [a-z]/);
   });
 
   it.each(['prefer', 'require', 'verify-ca'])('is opened by %s whatever its name', async (mode) => {
