@@ -22,7 +22,7 @@ export async function commandSessions(
   reporter: Reporter,
   { triesAgain }: { readonly triesAgain: boolean },
 ): Promise<SessionSource> {
-  const source = sessionSource({ ...options, reporter });
+  const source = sessionSource(options);
   if (!wantsCache(values)) return source;
   const { cachedSessionSource } = await import('../credentials/cached-session-source.ts');
   return cachedSessionSource({

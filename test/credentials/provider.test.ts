@@ -41,7 +41,7 @@ describe('fromRolesAnywhere', () => {
     // The SDK writes into what it gets.
     expect(all[0]).not.toBe(all[1]);
     const forced = await provider({ forceRefresh: true });
-    expect(forced.accessKeyId).not.toBe(all[0]?.accessKeyId);
+    expect(forced.accessKeyId).not.toBe(all[0].accessKeyId);
     expect(requests).toHaveLength(2);
   });
 
