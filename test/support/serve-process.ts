@@ -49,7 +49,7 @@ export const startServe = async (
   };
   await logged('listening on ');
   // The log comes first, and the exports at once behind it.
-  while (printed === '' && !log.includes('listening on unix:')) await once(child.stdout, 'data');
+  while (printed === '' && log.includes('listening on http:')) await once(child.stdout, 'data');
   return {
     child,
     name: /listening on ([^\n"]+)/.exec(log)?.[1] ?? '',

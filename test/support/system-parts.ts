@@ -23,6 +23,11 @@ const parts = {
     path: '/usr/bin/python3',
     evidence: '/usr/lib/python3/dist-packages/boto3/__init__.py',
   },
+  prometheus: {
+    package: 'python3-prometheus-client',
+    path: '/usr/bin/python3',
+    evidence: '/usr/lib/python3/dist-packages/prometheus_client/__init__.py',
+  },
   bash: { package: 'bash', path: '/bin/bash' },
   zsh: { package: 'zsh', path: '/usr/bin/zsh' },
   fish: { package: 'fish', path: '/usr/bin/fish' },

@@ -1,0 +1,227 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { startServe } from '../support/serve-process.ts';
+import { requirePart } from '../support/system-parts.ts';
+
+/** A Python script that writes lines. */
+const startPython = (script: string, ...words: readonly string[]) => {
+  const child = spawn(requirePart('python3'), ['-u', '-c', script, ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return {
+    /** The next line. */
+    line: async (): Promise<string> => ((await lines.next()) as IteratorResult<string, string>).value,
+    [Symbol.dispose]: () => {
+      child.kill();
+    },
+  };
+};
+
+describe('serve and the system', () => {
+  let folder: string;
+  let emulator: EmulatorProcess;
+  let words: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'rolesanywhere serve-'));
+    emulator = await startEmulatorProcess(['--pki', folder]);
+    words = [
+      ...sessionWords(emulator, {
+        certificate: join(folder, 'leaf.pem'),
+        key: join(folder, 'leaf.key'),
+      }).slice(1),
+      ...['--port', '0'],
+    ];
+  });
+
+  afterAll(async () => {
+    await emulator.close();
+    await rm(folder, { recursive: true });
+  });
+
+  // A TCP packet from the given port on the loopback interface, as the network sees it: its TTL, or IPv6 hop limit.
+  const capture = `
+import socket, struct, sys
+packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+packets.bind(('lo', 0))
+print('ready')
+port, seen = int(sys.argv[1]), 0
+while seen < 3:
+    frame = packets.recv(65535)[14:]
+    version = frame[0] >> 4
+    offset = (frame[0] & 15) * 4 if version == 4 else 40
+    protocol, limit = (frame[9], frame[8]) if version == 4 else (frame[6], frame[7])
+    # Packets that carry an answer, not the handshake alone.
+    if protocol == 6 and struct.unpack('!H', frame[offset:offset + 2])[0] == port and b'HTTP/1.1' in frame:
+        print(version, limit)
+        seen += 1
+`;
+
+  describe('the hop limit of what it sends', () => {
+    it.each([
+      ['127.0.0.1', '5', '4 5'],
+      ['127.0.0.1', '255', '4 255'],
+      ['127.0.0.1', '64', '4 64'],
+      ['::1', '5', '6 5'],
+      ['::1', '64', '6 64'],
+    ])('at %s is %s', async (address, limit, seen) => {
+      await using serve = await startServe([...words, '--bind', address, '--hop-limit', limit]);
+      using packets = startPython(capture, new URL(serve.name).port);
+      expect(await packets.line()).toBe('ready');
+      for (let request = 0; request < 3; request++) {
+        await (await fetch(`${serve.name}/healthz`, { headers: { connection: 'close' } })).text();
+        expect(await packets.line()).toBe(seen);
+      }
+    });
+
+    it('holds for IPv4 on a socket for both', async () => {
+      await using serve = await startServe([...words, '--bind', '::', '--hop-limit', '7']);
+      const { port } = new URL(serve.name);
+      using packets = startPython(capture, port);
+      expect(await packets.line()).toBe('ready');
+      await (await fetch(`http://127.0.0.1:${port}/healthz`, { headers: { connection: 'close' } })).text();
+      expect(await packets.line()).toBe('4 7');
+    });
+  });
+
+  // What systemd does at the other end of NOTIFY_SOCKET.
+  const receiver = `
+import socket, sys
+name = sys.argv[1]
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind('\\0' + name[1:] if name.startswith('@') else name)
+print('ready')
+while True:
+    print(' '.join(receiver.recv(4096).decode().split('\\n')))
+`;
+
+  describe('tells systemd', () => {
+    it.each(['a path', 'an abstract name'])('how it is, at %s', async (kind) => {
+      const address = kind === 'a path' ? join(folder, 'notify') : `@rolesanywhere-test-${process.pid}`;
+      using manager = startPython(receiver, address);
+      expect(await manager.line()).toBe('ready');
+      await using serve = await startServe(words, {
+        env: { NOTIFY_SOCKET: address, WATCHDOG_USEC: '200000' },
+      });
+      const next = async (): Promise<string> => {
+        let line = await manager.line();
+        while (line === 'WATCHDOG=1 ') line = await manager.line();
+        return line;
+      };
+      expect(await next()).toMatch(/^STATUS=credentials until \d{4}-.*Z $/);
+      expect(await next()).toBe('READY=1 ');
+      for (let beat = 0; beat < 3; beat++) expect(await manager.line()).toBe('WATCHDOG=1 ');
+      serve.child.kill('SIGHUP');
+      expect(await next()).toMatch(/^RELOADING=1 MONOTONIC_USEC=\d+ $/);
+      expect(await next()).toMatch(/^STATUS=credentials until /);
+      expect(await next()).toBe('READY=1 ');
+      expect(await serve.end()).toEqual([0, null]);
+      expect(await next()).toBe('STOPPING=1 ');
+    });
+
+    it('nothing when it is not asked to, or the watchdog is for another process', async () => {
+      const address = join(folder, 'other');
+      using manager = startPython(receiver, address);
+      expect(await manager.line()).toBe('ready');
+      const env = { NOTIFY_SOCKET: address, WATCHDOG_USEC: '1000', WATCHDOG_PID: '1' };
+      await using serve = await startServe(words, { env });
+      await serve.end();
+      const lines = [await manager.line(), await manager.line(), await manager.line()];
+      expect(lines).toEqual([expect.stringMatching(/^STATUS=/) as string, 'READY=1 ', 'STOPPING=1 ']);
+    });
+
+    it('and warns when systemd cannot be reached', async () => {
+      await using serve = await startServe(words, { env: { NOTIFY_SOCKET: join(folder, 'nobody') } });
+      expect(serve.log()).toContain('warning: cannot reach the service manager');
+    });
+  });
+
+  describe('takes the socket that systemd made', () => {
+    // As systemd does it: descriptor 3, and the process's own number in LISTEN_PID.
+    const launcher = (family: string, address: string, descriptors = '1'): string => `
+import os, socket, sys
+listener = socket.socket(socket.${family}, socket.SOCK_STREAM)
+listener.bind(${address})
+listener.listen()
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS='${descriptors}', LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[1], sys.argv[1:])`;
+
+    it('with an address', async () => {
+      const script = launcher('AF_INET', "('127.0.0.1', 0)");
+      await using serve = await startServe([...words, '--bind', '0.0.0.0', '--hop-limit', '9'], {
+        launcher: [requirePart('python3'), '-c', script, process.execPath],
+      });
+      expect(serve.name).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+      expect((await fetch(`${serve.name}/healthz`)).status).toBe(200);
+      expect(await serve.end()).toEqual([0, null]);
+    });
+
+    it('with a path, which stays when it ends', async () => {
+      const path = join(folder, 'activated');
+      const script = launcher('AF_UNIX', JSON.stringify(path));
+      await using serve = await startServe(words, {
+        launcher: [requirePart('python3'), '-c', script, process.execPath],
+      });
+      const python = `
+import socket, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+client.send(b'GET /healthz HTTP/1.0\\r\\nHost: any\\r\\n\\r\\n')
+print(client.recv(100).decode().split('\\r')[0])`;
+      using client = startPython(python, path);
+      expect(await client.line()).toBe('HTTP/1.1 200 OK');
+      expect(await serve.end()).toEqual([0, null]);
+    });
+
+    it('but not one of several', async () => {
+      const script = launcher('AF_INET', "('127.0.0.1', 0)", '2');
+      const child = spawn(
+        requirePart('python3'),
+        ['-c', script, process.execPath, 'bin/rolesanywhere.js', 'serve', ...words],
+        { stdio: 'ignore' },
+      );
+      expect(await once(child, 'exit')).toEqual([6, null]);
+    });
+
+    it('nor one that was meant for another process', async () => {
+      await using serve = await startServe(words, { env: { LISTEN_FDS: '1', LISTEN_PID: '1' } });
+      expect(serve.name).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    });
+  });
+
+  it('logs JSON, an object a line', async () => {
+    await using serve = await startServe([...words, '--log-format', 'json', '--debug']);
+    await (await fetch(`${serve.name}/healthz`, { headers: { 'x-forwarded-for': '1.2.3.4' } })).text();
+    await serve.end();
+    const entries = serve
+      .log()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    for (const { time, level, message } of entries) {
+      expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      expect(['note', 'warning', 'debug']).toContain(level);
+      expect(message).not.toBe('');
+    }
+    expect(entries).toContainEqual(
+      expect.objectContaining({ level: 'note', message: `listening on ${serve.name}` }) as object,
+    );
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        level: 'warning',
+        message: expect.stringContaining('forwarded') as string,
+      }) as object,
+    );
+  });
+});
