@@ -27,6 +27,8 @@ export interface EndpointOptions {
   /** With it, container credentials are handed out too, to those who send it. */
   readonly containerToken?: Secret<Uint8Array>;
   readonly reporter?: Reporter;
+  /** Whether every request is reported, as a step. */
+  readonly reportsRequests?: boolean;
   readonly clock?: Clock;
 }
 
@@ -67,7 +69,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
     onRefusal,
     onAnswer: (name, method, status) => {
       metrics.answered(name, status);
-      reporter.debug(`${method} ${name}: ${status}`);
+      if (options.reportsRequests === true) reporter.debug(`${method} ${name}: ${status}`);
     },
   });
   await listen(server, address);

@@ -3,7 +3,7 @@ import { reasonOfFailure } from './held-documents.ts';
 import type { Keeper } from './held-documents.ts';
 import type { Metrics } from './metrics.ts';
 import type { Resource } from './resource.ts';
-import { jsonAnswer } from './resource.ts';
+import { answer, jsonAnswer } from './resource.ts';
 
 /** `/healthz`: 200 while there are credentials, else 503; and, either way, why there are no newer ones. */
 export function healthResource(keeper: Pick<Keeper, 'state'>): Resource {
@@ -23,14 +23,12 @@ export function healthResource(keeper: Pick<Keeper, 'state'>): Resource {
   };
 }
 
+const openMetrics = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+
 export function metricsResource(metrics: Metrics, keeper: Pick<Keeper, 'state'>): Resource {
   return {
     name: '/metrics',
     method: 'GET',
-    answer: () => ({
-      status: 200,
-      headers: ['Content-Type', 'application/openmetrics-text; version=1.0.0; charset=utf-8'],
-      body: metrics.render(keeper.state),
-    }),
+    answer: () => answer(200, openMetrics, metrics.render(keeper.state)),
   };
 }

@@ -12,8 +12,8 @@ const buckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 export class Metrics {
   readonly #started: Date;
   readonly #failures = new Map<string, number>();
-  /** By resource, method and status, as labels. */
-  readonly #requests = new Map<string, number>();
+  /** By resource and status: nested, for every request counts here. */
+  readonly #requests = new Map<string, Map<number, number>>();
   readonly #openings = { count: 0, sum: 0, upTo: buckets.map(() => 0) };
 
   constructor(started: Date) {
@@ -33,7 +33,9 @@ export class Metrics {
   }
 
   answered(name: string, status: number): void {
-    count(this.#requests, `path="${name}",status="${status}"`);
+    let counts = this.#requests.get(name);
+    if (counts === undefined) this.#requests.set(name, (counts = new Map<number, number>()));
+    count(counts, status);
   }
 
   render({ session, failure }: RefresherState): string {
@@ -65,7 +67,7 @@ export class Metrics {
       ...family('certificate_expiration_timestamp_seconds', 'gauge', 'when the certificate ends', [
         ...(certificateEnd === undefined ? [] : [gauge(certificateEnd)]),
       ]),
-      ...family('http_requests', 'counter', 'requests answered', totals(this.#requests)),
+      ...family('http_requests', 'counter', 'requests answered', requests(this.#requests)),
       '# EOF\n',
     ].join('\n');
   }
@@ -83,6 +85,12 @@ function family(name: string, type: string, help: string, samples: readonly Samp
       ([suffix, labels, value]) => `${full}${suffix}${labels === '' ? '' : `{${labels}}`} ${value}`,
     ),
   ];
+}
+
+function requests(counts: ReadonlyMap<string, ReadonlyMap<number, number>>): Sample[] {
+  return [...counts].flatMap(([name, byStatus]) =>
+    [...byStatus].map(([status, value]): Sample => ['_total', `path="${name}",status="${status}"`, value]),
+  );
 }
 
 function totals(counts: ReadonlyMap<string, number>): Sample[] {
@@ -106,6 +114,6 @@ function decimal(number: number): string {
   return Number.isInteger(number) ? number.toFixed(1) : String(number);
 }
 
-function count(counts: Map<string, number>, labels: string): void {
-  counts.set(labels, (counts.get(labels) ?? 0) + 1);
+function count<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

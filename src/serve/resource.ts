@@ -11,22 +11,26 @@ export interface Resource {
 
 export interface Answer {
   readonly status: number;
-  /** Names and values, flat, without those that every answer has. */
-  readonly headers: readonly string[];
+  /** Names and values, flat: the form that Node.js sends fastest. */
+  readonly headers: string[];
   readonly body: string;
 }
 
-const plain = ['Content-Type', 'text/plain'];
-const json = ['Content-Type', 'application/json'];
-
-export function textAnswer(status: number, body: string, headers: readonly string[] = []): Answer {
-  return { status, headers: [...plain, ...headers], body };
+/** @param headers further ones, flat */
+export function answer(
+  status: number,
+  contentType: string,
+  body: string,
+  headers: readonly string[] = [],
+): Answer {
+  const length = String(Buffer.byteLength(body));
+  return { status, headers: ['Content-Type', contentType, 'Content-Length', length, ...headers], body };
 }
 
-export function jsonAnswer(status: number, body: object | string, headers: readonly string[] = []): Answer {
-  return {
-    status,
-    headers: [...json, ...headers],
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  };
+export function textAnswer(status: number, body: string, headers?: readonly string[]): Answer {
+  return answer(status, 'text/plain', body, headers);
+}
+
+export function jsonAnswer(status: number, body: object | string, headers?: readonly string[]): Answer {
+  return answer(status, 'application/json', typeof body === 'string' ? body : JSON.stringify(body), headers);
 }

@@ -139,6 +139,6 @@ function answerTo(
 }
 
 function send(response: ServerResponse, { status, headers, body }: Answer): void {
-  response.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(body))]);
+  response.writeHead(status, headers);
   response.end(body);
 }

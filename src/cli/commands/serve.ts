@@ -61,6 +61,7 @@ export async function run({ values }: Reading<'serve'>): Promise<void> {
         hopLimit,
         containerToken,
         reporter: log,
+        reportsRequests: values.debug,
       }),
     );
     const started = await Promise.race([refresher.start(), stopped]);

@@ -1,0 +1,266 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { connect, createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { writePki } from '../support/pki-files.ts';
+import type { KeyPairFiles, PkiFiles } from '../support/pki-files.ts';
+import { startServe } from '../support/serve-process.ts';
+import type { ServeProcess } from '../support/serve-process.ts';
+
+const list = '/latest/meta-data/iam/security-credentials/';
+
+const putToken = async (url: string): Promise<string> => {
+  const headers = { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' };
+  return (await fetch(`${url}/latest/api/token`, { method: 'PUT', headers })).text();
+};
+
+interface Answer {
+  readonly status: number;
+  readonly keyId: string;
+}
+
+const askImds = async (url: string): Promise<Answer> => {
+  const headers = { 'x-aws-ec2-metadata-token': await putToken(url) };
+  const answer = await fetch(`${url}${list}emulator`, { headers });
+  return {
+    status: answer.status,
+    keyId: ((await answer.json()) as { AccessKeyId?: string }).AccessKeyId ?? '',
+  };
+};
+
+/** Asks until an answer is as it should be; the milliseconds that took. */
+const until = async (url: string, isRight: (answer: Answer) => boolean): Promise<number> => {
+  const began = Date.now();
+  while (!isRight(await askImds(url))) await sleep(100);
+  return Date.now() - began;
+};
+
+/** However it ends. */
+const gone = (socket: Socket): Promise<unknown> =>
+  new Promise((resolve) => socket.resume().once('close', resolve));
+
+describe('serve, when things go wrong', () => {
+  let folder: string;
+  let pki: PkiFiles;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'rolesanywhere serve-'));
+    pki = await writePki(folder);
+  });
+
+  afterAll(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  const startService = (...options: readonly string[]): Promise<EmulatorProcess> =>
+    startEmulatorProcess(['--trust-anchor', pki.ca, ...options]);
+
+  const wordsFor = (service: EmulatorProcess, pair: KeyPairFiles): string[] => [
+    ...sessionWords(service, pair).slice(1),
+    ...['--port', '0'],
+  ];
+
+  it('hands out the last good credentials through an outage, then says so, and recovers within 20 s', async () => {
+    const service = await startService('--session-ttl', '6');
+    await using serve = await startServe(wordsFor(service, pki.ec));
+    const { port } = new URL(service.endpoint);
+    await service.close();
+    const before = await askImds(serve.name);
+    expect(before.status).toBe(200);
+
+    // In its place, one that breaks off every connection, and counts.
+    const attempts: number[] = [];
+    const broken = createServer((socket) => {
+      attempts.push(Date.now());
+      socket.resetAndDestroy();
+    }).listen(Number(port), '127.0.0.1');
+    await once(broken, 'listening');
+    // Until it says 503 the answer is 200, and never anything else.
+    await until(serve.name, (answer) => {
+      expect(answer).toEqual(answer.status === 200 ? before : { status: 503, keyId: '' });
+      return answer.status === 503;
+    });
+    const health = await fetch(`${serve.name}/healthz`);
+    expect(health.status).toBe(503);
+    expect(await health.json()).toMatchObject({ reason: { code: 'SERVICE_UNREACHABLE' } });
+    await sleep(5000);
+    for (const [index, at] of attempts.entries()) {
+      // Two a second, however many ask; timers may be some milliseconds early.
+      expect((attempts[index + 2] ?? Number.POSITIVE_INFINITY) - at).toBeGreaterThan(950);
+    }
+    broken.close();
+    await once(broken, 'close');
+    const again = await startService('--port', port);
+    try {
+      expect(await until(serve.name, ({ status }) => status === 200)).toBeLessThan(20_000);
+      expect(serve.child.exitCode).toBeNull();
+    } finally {
+      await again.close();
+    }
+  });
+
+  it('uses a pair that Kubernetes swapped, RSA for EC, within 10 s, and reports one that does not match', async () => {
+    const service = await startService();
+    const mounted = join(folder, 'secret');
+    await mkdir(mounted);
+    /** As the kubelet does it: a new folder, and one rename of the link to it. */
+    const mount = async (name: string, { certificate, key }: KeyPairFiles): Promise<void> => {
+      await mkdir(join(mounted, name));
+      await writeFile(join(mounted, name, 'tls.crt'), await readFile(certificate));
+      await writeFile(join(mounted, name, 'tls.key'), await readFile(key), { mode: 0o600 });
+      await symlink(name, join(mounted, '..data_tmp'));
+      await rename(join(mounted, '..data_tmp'), join(mounted, '..data'));
+    };
+    const pair = { certificate: join(mounted, 'tls.crt'), key: join(mounted, 'tls.key') };
+    await mount('..1', pki.rsa);
+    await symlink('..data/tls.crt', pair.certificate);
+    await symlink('..data/tls.key', pair.key);
+    try {
+      await using serve = await startServe(wordsFor(service, pair));
+      const before = await askImds(serve.name);
+      await mount('..2', pki.ec);
+      expect(await until(serve.name, ({ keyId }) => keyId !== before.keyId)).toBeLessThan(10_000);
+      expect(service.output().trim().split('\n').at(-1)).toContain('"ok":true');
+
+      const good = await askImds(serve.name);
+      await mount('..3', { certificate: pki.rsa.certificate, key: pki.ec.key });
+      await serve.logged('does not belong');
+      expect((await askImds(serve.name)).status).toBe(200);
+      await mount('..4', pki.rsa);
+      const { keyId } = await askImds(serve.name);
+      expect(
+        await until(serve.name, (answer) => answer.keyId !== keyId && answer.keyId !== good.keyId),
+      ).toBeLessThan(10_000);
+    } finally {
+      await service.close();
+    }
+  });
+
+  describe('under load', () => {
+    let service: EmulatorProcess;
+    let serve: ServeProcess;
+    let port: number;
+
+    beforeAll(async () => {
+      service = await startService();
+      serve = await startServe(wordsFor(service, pki.ec));
+      port = Number(new URL(serve.name).port);
+    });
+
+    afterAll(async () => {
+      await serve[Symbol.asyncDispose]();
+      await service.close();
+    });
+
+    /** Resident memory in MiB. */
+    const memory = async (): Promise<number> => {
+      const status = await readFile(`/proc/${serve.child.pid ?? 0}/status`, 'utf8');
+      return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+    };
+
+    it('keeps its memory flat over 10,000 tokens, and an old one is forgotten', async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+      const put = (): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          const headers = { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' };
+          const call = request(
+            `${serve.name}/latest/api/token`,
+            { method: 'PUT', agent, headers },
+            (answer) => {
+              answer.resume().on('end', () => {
+                resolve(answer.statusCode);
+              });
+            },
+          );
+          call.on('error', reject).end();
+        });
+      const putMany = async (count: number): Promise<void> => {
+        for (let done = 0; done < count; done += 100) {
+          const statuses = await Promise.all(Array.from({ length: 100 }, put));
+          expect(new Set(statuses)).toEqual(new Set([200]));
+        }
+      };
+      const first = await putToken(serve.name);
+      // The engine compiles, and its heap finds its size.
+      await putMany(10_000);
+      const before = await memory();
+      await putMany(10_000);
+      expect((await memory()) - before).toBeLessThan(8);
+      agent.destroy();
+      const old = await fetch(serve.name + list, { headers: { 'x-aws-ec2-metadata-token': first } });
+      expect(old.status).toBe(401);
+    });
+
+    it('answers 1,000 connections at once', async () => {
+      const token = await putToken(serve.name);
+      const sockets = await Promise.all(
+        Array.from({ length: 1000 }, async () => {
+          const socket = connect(port, '127.0.0.1');
+          await once(socket, 'connect');
+          return socket;
+        }),
+      );
+      const answers = await Promise.all(
+        sockets.map(async (socket) => {
+          socket.write(
+            `GET ${list} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-aws-ec2-metadata-token: ${token}\r\n\r\n`,
+          );
+          const [data] = (await once(socket, 'data')) as [Buffer];
+          return data.toString().split('\r\n')[0];
+        }),
+      );
+      expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 200 OK']));
+      for (const socket of sockets) socket.destroy();
+    });
+
+    it(
+      'cuts off, after 30 s, those who never finish, and answers others meanwhile',
+      { timeout: 60_000 },
+      async () => {
+        const beginnings = [
+          '',
+          'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n',
+          'PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4000\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\nx',
+        ];
+        const began = Date.now();
+        const slow = Array.from({ length: 300 }, async (_, index) => {
+          const socket: Socket = connect(port, '127.0.0.1').on('error', () => undefined);
+          socket.write(beginnings[index % beginnings.length] ?? '');
+          // A byte now and then does not save it.
+          const drip = setInterval(() => socket.write('x'), 2000);
+          await gone(socket);
+          clearInterval(drip);
+          return Date.now() - began;
+        });
+        const ended = Promise.all(slow);
+        const oversized = async (): Promise<void> => {
+          const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+          socket.write(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'x'.repeat(1_000_000)}\r\n\r\n`);
+          await gone(socket);
+          const body = connect(port, '127.0.0.1').on('error', () => undefined);
+          body.write(
+            `PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000000\r\n\r\n`,
+          );
+          body.write(Buffer.alloc(1_000_000));
+          await gone(body);
+        };
+        for (let second = 0; second < 3; second++) {
+          await oversized();
+          const asked = Date.now();
+          expect((await askImds(serve.name)).status).toBe(200);
+          expect(Date.now() - asked).toBeLessThan(1000);
+        }
+        const ages = await ended;
+        expect(Math.max(...ages)).toBeLessThan(33_000);
+      },
+    );
+  });
+});
