@@ -33,6 +33,7 @@ const roleArn = 'arn:aws:iam::123456789012:role/bench';
 const limits = [
   { subject: 'version', baseline: 'bare runtime', ratio: 1.05 },
   { subject: 'credential-process', baseline: 'floor', ratio: 1.15 },
+  { subject: 'cached', baseline: 'bare runtime', ratio: 1.15 },
   { subject: 'update, 10,000 profiles', baseline: 'update, 10 profiles', ratio: 2 },
 ];
 
@@ -69,6 +70,7 @@ const subjects = (node, directory, endpoint) => {
     ['version', [node, command, 'version']],
     ['floor', [node, floor, endpoint, inDirectory(`${options.key}.key`), ca]],
     ['credential-process', [node, command, ...session, '--ca-bundle', ca]],
+    ['cached', [node, command, ...session, '--ca-bundle', ca, '--cache']],
     ['update, 10 profiles', update(10)],
     ['update, 10,000 profiles', update(10_000)],
     ...(other ? [['AWS_SIGNING_HELPER', [other, ...session]]] : []),

@@ -81,24 +81,25 @@ async function certificatesIn(source: string): Promise<string | undefined> {
   // What is on a token or in a TPM cannot be read without loading what talks to it.
   if (/^(?:pkcs11|handle):/.test(source)) return '';
   if (source === '-' || source.startsWith('fd:')) return undefined;
-  const text = source.startsWith('env:') ? env(source.slice(4)) : readFile(source);
+  const text = source.startsWith('env:') ? env(source.slice(4)) : readFile(source, 'utf8');
   const certificates = text?.match(/-----BEGIN ([A-Z0-9 ]*CERTIFICATE)-----[^]*?-----END \1-----/g);
   if (certificates || text === undefined) return certificates?.join('\n');
   // DER, PKCS#12: node:crypto costs milliseconds to load, and PEM does without.
+  const bytes = source.startsWith('env:') ? text : readFile(source, 'latin1');
   const { createHash } = await import('node:crypto');
-  return createHash('sha256').update(text, 'latin1').digest('hex');
+  return bytes && createHash('sha256').update(bytes).digest('hex');
 }
 
 function selectorIn(text: string): string | undefined {
-  return text.startsWith('file://') ? readFile(text.slice('file://'.length)) : '';
+  return text.startsWith('file://') ? readFile(text.slice('file://'.length), 'utf8') : '';
 }
 
-function readFile(path: string): string | undefined {
+function readFile(path: string, encoding: 'utf8' | 'latin1'): string | undefined {
   try {
     const status = statSync(path);
     // To read a pipe here would take it from who needs it.
     if (!status.isFile() || status.size > maximumSize) return undefined;
-    return readFileSync(path, 'latin1');
+    return readFileSync(path, encoding);
   } catch {
     return undefined;
   }

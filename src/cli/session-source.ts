@@ -1,7 +1,7 @@
 import { cacheDirectory } from '../credentials/cache/directory.ts';
+import { formatProcessCredentials } from '../credentials/process-json.ts';
 import { sessionSource } from '../credentials/session-source.ts';
 import type { SessionSource } from '../credentials/session-source.ts';
-import type { Credentials } from '../aws/credentials.ts';
 import type { Reporter } from '../reporter.ts';
 import type { Values } from './options.ts';
 import { sessionOptions } from './session-options.ts';
@@ -37,15 +37,15 @@ export async function commandSessions(
 }
 
 /**
- * The credentials of one session, for a command that needs no other.
+ * The credentials of one session as `credential_process` prints them, for a command that needs no other.
  *
  * @throws RolesAnywhereError as `openIdentity` and `createSession` do
  */
-export async function commandCredentials(
+export async function commandDocument(
   values: Values<'credential-process'>,
   reporter: Reporter,
-): Promise<Credentials> {
+): Promise<string> {
   const options = sessionOptions(values, reporter);
   await using sessions = await commandSessions(values, options, reporter, { triesAgain: false });
-  return (await sessions.open()).credentials;
+  return formatProcessCredentials((await sessions.open()).credentials);
 }

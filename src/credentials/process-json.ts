@@ -14,3 +14,17 @@ export function formatProcessCredentials(credentials: Credentials): string {
     Expiration: wholeSeconds(credentials.expiration),
   });
 }
+
+/** The credentials of a document that `formatProcessCredentials` made. */
+export function parseProcessCredentials(document: string): Credentials {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = JSON.parse(document) as Record<
+    'AccessKeyId' | 'SecretAccessKey' | 'SessionToken' | 'Expiration',
+    string
+  >;
+  return {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: SessionToken,
+    expiration: new Date(Expiration),
+  };
+}

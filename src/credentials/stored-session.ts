@@ -1,15 +1,14 @@
 import type { Session } from '../aws/create-session.ts';
-import type { Credentials } from '../aws/credentials.ts';
 import { advisoryAt } from './lifetime.ts';
 import type { Entry } from './cache/entry.ts';
+import { formatProcessCredentials, parseProcessCredentials } from './process-json.ts';
 import type { OpenedSession } from './session-source.ts';
-
-/* Also on the way of every cached credential_process call: it imports nothing that is not there anyway. */
 
 /** A session in the cache: as it was opened, with text for times, and without the certificate. */
 export interface StoredSession {
+  /** The credentials as `credential_process` prints them: most who ask want to print that, as fast as they can. */
+  readonly document: string;
   readonly session: Omit<Session, 'credentials'>;
-  readonly credentials: Omit<Credentials, 'expiration'> & { readonly expiration: string };
   readonly opened: string;
   readonly skew?: number;
 }
@@ -33,20 +32,16 @@ export function sessionEntry(
     ...lifetime,
     refreshAt: advisoryAt(lifetime),
     payload: {
+      document: formatProcessCredentials(credentials),
       session,
-      credentials: { ...credentials, expiration: credentials.expiration.toISOString() },
       opened: opened.opened.toISOString(),
       ...(skew !== undefined && { skew }),
     },
   };
 }
 
-export function storedCredentials({ credentials }: StoredSession): Credentials {
-  return { ...credentials, expiration: new Date(credentials.expiration) };
-}
-
 export function storedSession(stored: StoredSession): OpenedSession {
-  const credentials = storedCredentials(stored);
+  const credentials = parseProcessCredentials(stored.document);
   return {
     session: { ...stored.session, credentials },
     credentials,

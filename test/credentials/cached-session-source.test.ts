@@ -41,7 +41,7 @@ function service(ahead: number, life: number): SessionSource {
         accessKeyId: `ASIA${opened}`,
         secretAccessKey: 'secret',
         sessionToken: 'token',
-        expiration: new Date(now + life),
+        expiration: new Date(Math.floor((now + life) / 1000) * 1000),
       };
       const session = { credentials, roleArn: 'arn' };
       const certificate = { notBefore: new Date(0), notAfter: new Date(now), serialNumber: 1n, subject: [] };

@@ -1,7 +1,4 @@
-import type { Credentials } from '../../aws/credentials.ts';
 import { cacheDirectory, freshEntry } from '../../credentials/cache/directory.ts';
-import { formatProcessCredentials } from '../../credentials/process-json.ts';
-import { storedCredentials } from '../../credentials/stored-session.ts';
 import type { StoredSession } from '../../credentials/stored-session.ts';
 import type { Reading } from '../fast-path.ts';
 import { print, stderrReporter } from '../output.ts';
@@ -16,13 +13,14 @@ export async function run({ values }: Reading<'credential-process'>): Promise<vo
   const directory = cacheDirectory();
   const shape = await sessionShape(values);
   const entry = shape && directory ? freshEntry(directory, shape, new Date()) : undefined;
-  let credentials: Credentials;
+  let document: string;
   if (entry === undefined) {
-    const { commandCredentials } = await import('../session-source.ts');
-    credentials = await commandCredentials(values, reporter);
+    const { commandDocument } = await import('../session-source.ts');
+    document = await commandDocument(values, reporter);
   } else {
-    reporter.debug(`a session from the cache, to be renewed after ${entry.refreshAt.toISOString()}`);
-    credentials = storedCredentials(entry.payload as StoredSession);
+    if (values.debug)
+      reporter.debug(`a session from the cache, fresh until ${entry.refreshAt.toISOString()}`);
+    ({ document } = entry.payload as StoredSession);
   }
-  print(`${formatProcessCredentials(credentials)}\n`);
+  print(`${document}\n`);
 }

@@ -80,15 +80,18 @@ export function isFresh(entry: Entry, now: Date): boolean {
  * 16 hexadecimal digits that differ for different texts, unless somebody wants them not to. They name files and show
  * accidents; what decides is the comparison of the whole shape. So no cryptographic hash has to be loaded.
  *
- * It is 64-bit MurmurHash-like mixing of UTF-16 units in two lanes (cyrb53, public domain, with all its bits).
+ * Two lanes of multiplying and mixing, 32 bits at a time: by characters it costs another millisecond on Node.js 24,
+ * which runs this uncompiled.
  */
 export function fingerprint(text: string): string {
-  let a = 0xdeadbeef;
+  const bytes = Buffer.from(text);
+  const words = new Int32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(words.buffer).set(bytes);
+  let a = 0xdeadbeef ^ bytes.length;
   let b = 0x41c6ce57;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    a = Math.imul(a ^ unit, 0x9e3779b1);
-    b = Math.imul(b ^ unit, 0x5f356495);
+  for (const word of words) {
+    a = Math.imul(a ^ word, 0x9e3779b1) ^ (a >>> 15);
+    b = Math.imul(b ^ word, 0x5f356495) ^ (b >>> 13);
   }
   a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
   b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
