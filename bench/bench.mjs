@@ -1,6 +1,6 @@
 // `npm run bench`: how long whole processes take and how much memory they need, next to their baselines.
 //
-//   npm run bench -- [--runs 31] [--key rsa|ec] [--node VERSION|PATH]… [--json]
+//   npm run bench -- [--runs 31] [--seconds 5] [--key rsa|ec] [--node VERSION|PATH]… [--json]
 //
 // Runs are interleaved (A B C A B C …), so that whatever else the machine does falls on all alike. AWS_SIGNING_HELPER
 // may name another helper to measure beside ours.
@@ -13,11 +13,14 @@ import process from 'node:process';
 import { parseArgs, promisify } from 'node:util';
 
 import { fetchRuntimes, runtimes } from '../test/support/runtimes/runtimes.mjs';
+import { measureServe } from './serve.mjs';
 import { startService, writeCertificates } from './service.mjs';
 
 const { values: options } = parseArgs({
   options: {
     runs: { type: 'string', default: '31' },
+    // Of full load on `serve`; 0 leaves that part out.
+    seconds: { type: 'string', default: '5' },
     key: { type: 'string', default: 'rsa' },
     node: { type: 'string', multiple: true, default: [process.execPath, '24'] },
     json: { type: 'boolean', default: false },
@@ -45,35 +48,35 @@ const resolveRuntime = async (wanted) => {
   return found.at(-1).path;
 };
 
+const command = join(import.meta.dirname, '..', 'bin', 'rolesanywhere.js');
+const other = process.env.AWS_SIGNING_HELPER;
+
+/** The options of every command that opens a session. */
+const sessionWords = (directory, endpoint) => [
+  ...['--endpoint', endpoint],
+  ...['--certificate', join(directory, `${options.key}.pem`)],
+  ...['--private-key', join(directory, `${options.key}.key`)],
+  ...['--trust-anchor-arn', trustAnchorArn, '--profile-arn', profileArn, '--role-arn', roleArn],
+];
+
 const subjects = (node, directory, endpoint) => {
-  const command = join(import.meta.dirname, '..', 'bin', 'rolesanywhere.js');
   const inDirectory = (name) => join(directory, name);
-  const session = [
-    ...['credential-process', '--endpoint', endpoint],
-    ...[
-      '--certificate',
-      inDirectory(`${options.key}.pem`),
-      '--private-key',
-      inDirectory(`${options.key}.key`),
-    ],
-    ...['--trust-anchor-arn', trustAnchorArn, '--profile-arn', profileArn, '--role-arn', roleArn],
-  ];
+  const session = sessionWords(directory, endpoint);
   const ca = inDirectory('ca.pem');
   const floor = join(import.meta.dirname, 'floor.cjs');
   const update = (profiles) => [
     ...['/usr/bin/env', `AWS_SHARED_CREDENTIALS_FILE=${inDirectory(`credentials-${profiles}`)}`],
-    ...[node, command, 'update', '--once', '--profile', 'p5', ...session.slice(1), '--ca-bundle', ca],
+    ...[node, command, 'update', '--once', '--profile', 'p5', ...session, '--ca-bundle', ca],
   ];
-  const other = process.env.AWS_SIGNING_HELPER;
   return new Map([
     ['bare runtime', [node, join(import.meta.dirname, 'empty.cjs')]],
     ['version', [node, command, 'version']],
     ['floor', [node, floor, endpoint, inDirectory(`${options.key}.key`), ca]],
-    ['credential-process', [node, command, ...session, '--ca-bundle', ca]],
-    ['cached', [node, command, ...session, '--ca-bundle', ca, '--cache']],
+    ['credential-process', [node, command, 'credential-process', ...session, '--ca-bundle', ca]],
+    ['cached', [node, command, 'credential-process', ...session, '--ca-bundle', ca, '--cache']],
     ['update, 10 profiles', update(10)],
     ['update, 10,000 profiles', update(10_000)],
-    ...(other ? [['AWS_SIGNING_HELPER', [other, ...session]]] : []),
+    ...(other ? [['AWS_SIGNING_HELPER', [other, 'credential-process', ...session]]] : []),
   ]);
 };
 
@@ -152,6 +155,38 @@ const measure = async (node, directory, endpoint) => {
   };
 };
 
+/** What `serve` may lose against a bare handler. */
+const leastOfBare = 0.95;
+
+const measureServers = async (node, directory, endpoint) => {
+  const session = sessionWords(directory, endpoint);
+  const helpers = [
+    { name: 'serve', words: [node, command, 'serve', ...session, '--ca-bundle', join(directory, 'ca.pem')] },
+    ...(other ? [{ name: 'AWS_SIGNING_HELPER', words: [other, 'serve', ...session] }] : []),
+  ];
+  const results = await measureServe({
+    node,
+    helpers,
+    seconds: Number(options.seconds),
+    env: environment(directory),
+  });
+  const [bare, ours] = results;
+  const reached = ours.requestsPerSecond / bare.requestsPerSecond;
+  return { results, target: { limit: leastOfBare, reached, met: reached >= leastOfBare } };
+};
+
+const printServers = ({ results, target: { limit, reached, met } }) => {
+  const row = (name, ...cells) =>
+    console.log(name.padEnd(24) + cells.map((cell) => cell.padStart(11)).join(''));
+  console.log(`\n${options.seconds} s of full load on 32 connections`);
+  row('', 'requests/s', 'CPU us each', 'p99 ms', 'MiB');
+  for (const { name, requestsPerSecond, cpuMicroseconds, p99Milliseconds, residentMiB } of results) {
+    const numbers = [requestsPerSecond.toFixed(0), cpuMicroseconds.toFixed(1), p99Milliseconds.toFixed(2)];
+    row(name, ...numbers, residentMiB.toFixed(1));
+  }
+  console.log(`serve: ${reached.toFixed(3)} x bare node:http, ${met ? 'at least' : 'UNDER'} ${limit}`);
+};
+
 const print = ({ node, results, targets }) => {
   const row = (name, ...cells) =>
     console.log(name.padEnd(24) + cells.map((cell) => cell.padStart(11)).join(''));
@@ -178,9 +213,14 @@ const service = await startService(await writeCertificates(directory), roleArn);
 try {
   const reports = [];
   for (const wanted of options.node) {
-    const report = await measure(await resolveRuntime(wanted), directory, service.endpoint);
+    const runtime = await resolveRuntime(wanted);
+    const report = await measure(runtime, directory, service.endpoint);
     reports.push(report);
     if (!options.json) print(report);
+    if (Number(options.seconds) > 0) {
+      report.serve = await measureServers(runtime, directory, service.endpoint);
+      if (!options.json) printServers(report.serve);
+    }
   }
   if (options.json) console.log(JSON.stringify(reports, null, 2));
   else if (!existsSync('/usr/bin/time')) console.log('\npeak memory needs GNU time: apt-get install time');

@@ -90,8 +90,6 @@ function makeRouter(resources: Readonly<Record<string, Resource>>): (url: string
     }
   }
   return (url) => {
-    const known = exact.get(url);
-    if (known !== undefined) return known;
     const path = pathOf(url);
     const found = exact.get(path);
     if (found !== undefined) return found;
@@ -104,6 +102,7 @@ function makeRouter(resources: Readonly<Record<string, Resource>>): (url: string
 
 /** Some clients join an endpoint that ends in a slash and a path that begins with one. */
 function pathOf(url: string): string {
+  if (!/[?%]|\/\//.test(url)) return url;
   const [path = ''] = url.split('?', 1);
   const single = path.replace(/\/{2,}/g, '/');
   if (!single.includes('%')) return single;
