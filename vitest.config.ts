@@ -1,7 +1,15 @@
 import { defineConfig } from 'vitest/config';
+import { executableFile } from './test/support/executable.ts';
 
-// Two projects: `unit` runs the source alone and finishes within seconds; `e2e` runs the built command, real
-// clients and real system parts, which its global set-up installs.
+const endToEnd = {
+  globalSetup: ['test/support/system-setup.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+};
+
+// Three projects: `unit` runs the source alone and finishes within seconds; `e2e` runs the built command, real
+// clients and real system parts, which its global set-up installs; `exe` runs the tests of the command once more, with
+// the standalone executable in its place.
 export default defineConfig({
   test: {
     reporters: ['default', 'json'],
@@ -12,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/cli/**', 'test/**/*.e2e.test.ts'],
+          exclude: ['test/cli/**', 'test/**/*.e2e.test.ts', 'test/executable/**'],
           sequence: { groupOrder: 0 },
           // All processors: nothing else runs meanwhile. End-to-end tests start processes of their own.
           maxWorkers: '100%',
@@ -20,13 +28,21 @@ export default defineConfig({
       },
       {
         test: {
+          ...endToEnd,
           name: 'e2e',
           include: ['test/cli/**/*.test.ts', 'test/**/*.e2e.test.ts'],
-          globalSetup: ['test/support/system-setup.ts'],
           // The fast ones first.
           sequence: { groupOrder: 1 },
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...endToEnd,
+          name: 'exe',
+          include: ['test/cli/*.test.ts', 'test/clients/ml-dsa.e2e.test.ts', 'test/executable/**/*.test.ts'],
+          globalSetup: [...endToEnd.globalSetup, 'test/support/executable-setup.ts'],
+          env: { ROLESANYWHERE_TEST_EXECUTABLE: executableFile },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -9,12 +9,13 @@
 //   dist/pkcs11-host.cjs     the process that loads PKCS#11 modules, with its addon in dist/native (pkcs11-host.mjs)
 //   dist/vendor/NAME.cjs     a dependency: third-party code alone, so that our one error class exists exactly once
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
 import { buildPkcs11Host, moduleUrl } from './pkcs11-host.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -158,29 +159,10 @@ async function buildVendor() {
       for (const input of Object.keys(metafile.inputs)) packages.add(packageFolder(input));
     }),
   );
-  await writeFile(path.join(staging, 'vendor', 'LICENSES.txt'), await licences([...packages].sort()));
-}
-
-/** `node_modules/@a/b/node_modules/c/lib/x.js` lies in `node_modules/@a/b/node_modules/c`. */
-function packageFolder(file) {
-  return /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)[0];
-}
-
-/** The chunks carry other people's code, whose licences ask to travel with it. Each text stands once. */
-async function licences(folders) {
-  const texts = new Map();
-  for (const folder of folders) {
-    const directory = path.join(root, folder);
-    const { name, version, license } = JSON.parse(
-      await readFile(path.join(directory, 'package.json'), 'utf8'),
-    );
-    const file = (await readdir(directory)).find((entry) => /^licen[cs]e/i.test(entry));
-    const text = file === undefined ? '' : (await readFile(path.join(directory, file), 'utf8')).trim();
-    texts.set(text, [...(texts.get(text) ?? []), `${name} ${version} (${license})`]);
-  }
-  return [...texts]
-    .map(([text, names]) => `${names.join('\n')}\n\n${text}\n`)
-    .join(`\n${'-'.repeat(80)}\n\n`);
+  await writeFile(
+    path.join(staging, 'vendor', 'LICENSES.txt'),
+    licenceTexts(await describePackages(packages)),
+  );
 }
 
 async function buildLibrary() {

@@ -436,6 +436,7 @@ describe('the service', () => {
     'is behind a proxy that answers %i: exit code 5, without its password',
     async (status) => {
       const server = createServer().on('connect', (_, socket) => {
+        socket.on('error', () => undefined);
         socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
       });
       const env = { HTTPS_PROXY: `http://user:canary@127.0.0.1:${await listen(server)}` };

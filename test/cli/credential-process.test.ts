@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/options.ts';
 import { run, runProgram } from '../support/command.ts';
 import type { Outcome, RunOptions } from '../support/command.ts';
-import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
+import {
+  commandFile,
+  commandWords,
+  shellCommand,
+  startEmulatorProcess,
+} from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { requirePart } from '../support/system-parts.ts';
 
@@ -98,7 +103,7 @@ describe('a session', () => {
     const words = ['credential-process', '--endpoint', emulator.endpoint, ...arns()];
     credentials(
       await runProgram(requirePart('bash'), [
-        ...['--norc', '-c', script, 'bash', file('both.pem'), process.execPath, commandFile, ...words],
+        ...['--norc', '-c', script, 'bash', file('both.pem'), ...commandWords(), ...words],
       ]),
     );
   });
@@ -118,7 +123,7 @@ describe('a session', () => {
 
   it('is opened whatever Ctrl-D, a tty or a missing standard input do', async () => {
     const { stdout, ...rest } = await runProgram(requirePart('bash'), [
-      ...['--norc', '-c', '"$@" <&-', 'bash', process.execPath, commandFile, 'credential-process'],
+      ...['--norc', '-c', '"$@" <&-', 'bash', ...commandWords(), 'credential-process'],
       ...['--endpoint', emulator.endpoint, ...arns(), ...pair()],
     ]);
     credentials({ stdout, ...rest });
@@ -132,10 +137,8 @@ describe('the examples of its help', () => {
       PROFILE: emulator.profileArn,
       ROLE: emulator.roleArn,
       AWS_ENDPOINT_URL_ROLESANYWHERE: emulator.endpoint,
-      NODE: process.execPath,
-      COMMAND: commandFile,
     };
-    const script = `rolesanywhere() { "$NODE" "$COMMAND" "$@"; }\n${line}`;
+    const script = `rolesanywhere() { ${shellCommand} "$@"; }\n${line}`;
     credentials(await runProgram(requirePart('bash'), ['--norc', '-c', script], { cwd: folder, env }));
   });
 });
@@ -164,28 +167,5 @@ describe('--debug', () => {
     expect(loud.stderr).toMatch(/^rolesanywhere: debug: RolesAnywhereError CERTIFICATE_UNREADABLE$/m);
     expect(loud.stderr).toMatch(/^rolesanywhere: debug: .*ENOENT$/m);
     expect(loud.stderr.endsWith(quiet.stderr)).toBe(true);
-  });
-});
-
-describe('what a run loads', () => {
-  const ours = ['rolesanywhere.cjs', 'rolesanywhere.js'];
-
-  it.each<[string, () => string[], string[]]>([
-    ['version', () => ['version'], ours],
-    [
-      'a session',
-      () => ['credential-process', '--endpoint', emulator.endpoint, ...arns(), ...pair()],
-      ['credential-process.cjs', ...ours],
-    ],
-    ['help, to prove that this sees it', () => ['help'], ['help.cjs', ...ours, 'yargs.cjs']],
-  ])('%s', async (_, words, files) => {
-    const listing = file('loaded.txt');
-    const hook = `import fs from 'node:fs'; import { createRequire } from 'node:module';
-      process.on('exit', () => fs.writeFileSync(process.env.LISTING,
-        Object.keys(createRequire('file:///x').cache).join('\\n')))`;
-    const NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(hook)}"`;
-    expect((await run(words(), { env: { NODE_OPTIONS, LISTING: listing } })).code).toBe(0);
-    const loaded = (await readFile(listing, 'utf8')).split('\n').map((name) => path.basename(name));
-    expect(loaded.sort()).toEqual(files);
   });
 });

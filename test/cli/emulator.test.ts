@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run, runProgram } from '../support/command.ts';
 import type { Outcome } from '../support/command.ts';
-import { commandFile, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
 import { requirePart } from '../support/system-parts.ts';
 
@@ -28,7 +28,8 @@ afterAll(async () => {
 async function start(
   ...args: string[]
 ): Promise<{ child: Child; ready: Record<string, string>; log: string[] }> {
-  const child = spawn(process.execPath, [commandFile, 'emulator', ...args], {
+  const [program, ...words] = commandWords();
+  const child = spawn(program, [...words, 'emulator', ...args], {
     env: {},
     stdio: ['ignore', 'pipe', 'pipe'],
   });

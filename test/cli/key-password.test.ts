@@ -5,12 +5,13 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run, runProgram } from '../support/command.ts';
 import type { Outcome, RunOptions } from '../support/command.ts';
-import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { derOf } from '../support/fixtures.ts';
 import { encryptPbes2 } from '../support/pbes.ts';
 import { toPem } from '../support/pki.ts';
 import { typeAtPrompt } from '../support/type-at-prompt.ts';
+import { measure } from '../support/measure.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 const canary = 'Käse canary-4711';
@@ -48,7 +49,7 @@ const sources = {
 
 /** Without the terminal that the tests may have been started on. */
 function detached(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  return runProgram('setsid', ['--wait', process.execPath, commandFile, ...args], options);
+  return runProgram('setsid', ['--wait', ...commandWords(), ...args], options);
 }
 
 function expectSession({ code, stdout, stderr }: Outcome): void {
@@ -163,7 +164,7 @@ describe('the prompt', () => {
     text: string,
     more: readonly string[] = [],
   ): Promise<{ code: number | null; screen: string }> {
-    const command = [process.execPath, commandFile, ...words(...sources['encrypted PKCS#8'](), ...more)];
+    const command = [...commandWords(), ...words(...sources['encrypted PKCS#8'](), ...more)];
     return typeAtPrompt(command, 'password of', text, { stdout: file('stdout') });
   }
 
@@ -199,30 +200,6 @@ describe('the prompt', () => {
 });
 
 describe('hostile files', () => {
-  /** Peak memory of a whole run in MiB, as the kernel counted it. */
-  function measure(args: readonly string[]): {
-    code: number;
-    stderr: string;
-    mebibytes: number;
-    seconds: number;
-  } {
-    const program = [
-      'import json, resource, subprocess, sys, time',
-      'started = time.time()',
-      'done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)',
-      'peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024',
-      'print(json.dumps({"code": done.returncode, "stderr": done.stderr.decode(), "mebibytes": peak, "seconds": time.time() - started}))',
-    ].join('\n');
-    const output = execFileSync(requirePart('boto3'), [
-      '-c',
-      program,
-      process.execPath,
-      commandFile,
-      ...args,
-    ]);
-    return JSON.parse(output.toString()) as ReturnType<typeof measure>;
-  }
-
   const key = async (): Promise<Buffer> => derOf(await readFile(file('leaf.key')));
   const patched = (der: Uint8Array, from: string, to: string): Buffer => {
     const hex = Buffer.from(der).toString('hex');

@@ -4,10 +4,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../support/command.ts';
 import type { Outcome, RunOptions } from '../support/command.ts';
-import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandRuntimes, commandWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
-import { runtimes } from '../support/runtimes/runtimes.mjs';
 import { buildWrapper, countCalls, makeSoftHsm, opensslVerifies, softHsmModule } from '../support/softhsm.ts';
 import type { SoftHsm, SoftToken } from '../support/softhsm.ts';
 import { typeAtPrompt } from '../support/type-at-prompt.ts';
@@ -64,7 +63,7 @@ describe('credential-process', () => {
     opened(await session(['--certificate', `${token.uri('object=leaf')}?pin-value=1234`]));
   });
 
-  it.each(runtimes())('on Node.js $name', async ({ path: node }) => {
+  it.each(commandRuntimes())('on $name', async ({ path: node }) => {
     opened(await session(['--certificate', `${token.uri('object=leaf')}?pin-value=1234`], { node }));
   });
 
@@ -130,7 +129,7 @@ describe('credential-process', () => {
   });
 
   it('asks a person for the PIN by its name, and offers no empty one', async () => {
-    const command = [process.execPath, commandFile, 'sign-string', '--private-key', token.uri('object=leaf')];
+    const command = [...commandWords(), 'sign-string', '--private-key', token.uri('object=leaf')];
     const ask = (text: string) => typeAtPrompt(command, 'PIN of', text, { env: hsm.env });
     expect((await ask('1234\r')).code).toBe(0);
     const cancelled = await ask('\u0004');

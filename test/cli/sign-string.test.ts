@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { runProgram, run } from '../support/command.ts';
-import { commandFile } from '../support/emulator-process.ts';
+import { commandWords } from '../support/emulator-process.ts';
 import { derOf, fixture, fixturePath } from '../support/fixtures.ts';
 import { X509Certificate } from 'node:crypto';
 
@@ -36,7 +36,7 @@ describe('sign-string', () => {
   ])('prints what the old helper prints, %s as %s', async (digest, format, expected) => {
     // Bytes are no UTF-8: print them in hexadecimal on the way.
     const words = ['sign-string', ...key('rsa-2048'), '--digest', digest, '--format', format];
-    const line = [process.execPath, commandFile, ...words].map((word) => `'${word}'`).join(' ');
+    const line = [...commandWords(), ...words].map((word) => `'${word}'`).join(' ');
     const { stdout } = await runProgram('sh', ['-c', `${line} 2>/dev/null | sha256sum`]);
     expect(stdout.slice(0, 64)).toBe(expected);
   });

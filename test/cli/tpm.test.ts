@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { serveTpm } from '../key/tpm/support/tpm-server.ts';
 import { run, runProgram } from '../support/command.ts';
 import type { Outcome } from '../support/command.ts';
-import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { makeAuthority } from '../support/pki.ts';
 import { typeAtPrompt } from '../support/type-at-prompt.ts';
@@ -216,19 +216,15 @@ describe('passwords', () => {
       /TPM2_PT_LOCKOUT_COUNTER: (\S+)/.exec(await tpm.tpm2('getcap', 'properties-variable'))?.[1];
     const asked = (handle: string, text: string) =>
       typeAtPrompt(
-        [process.execPath, commandFile, 'sign-string', '--private-key', handle],
+        [...commandWords(), 'sign-string', '--private-key', handle],
         'Enter if it has none',
         text,
         { env: { TPM_DEVICE: tpm.socket } },
       );
     const unattended = (handle: string): Promise<Outcome> =>
-      runProgram(
-        'setsid',
-        ['--wait', process.execPath, commandFile, 'sign-string', '--private-key', handle],
-        {
-          env: { TPM_DEVICE: tpm.socket },
-        },
-      );
+      runProgram('setsid', ['--wait', ...commandWords(), 'sign-string', '--private-key', handle], {
+        env: { TPM_DEVICE: tpm.socket },
+      });
 
     it('cost no try when they are right; a key without one asks for nothing but Enter', async () => {
       await tpm.tpm2('dictionarylockout', '--clear-lockout');
@@ -374,14 +370,11 @@ describe('a signal', () => {
         waiting.child?.kill(signal);
         await new Promise((resolve) => setTimeout(resolve, 300));
       });
-      const child = (waiting.child = spawn(
-        process.execPath,
-        [commandFile, ...words('ec.crt', file('ec.pem'))],
-        {
-          env: { PATH: process.env['PATH'], TPM_DEVICE: proxy.device },
-          stdio: 'ignore',
-        },
-      ));
+      const [program, ...first] = commandWords();
+      const child = (waiting.child = spawn(program, [...first, ...words('ec.crt', file('ec.pem'))], {
+        env: { PATH: process.env['PATH'], TPM_DEVICE: proxy.device },
+        stdio: 'ignore',
+      }));
       expect(await once(child, 'close')).toEqual([null, signal]);
       await proxy.close();
       expect(await tpm.leftovers()).toEqual([]);

@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../support/command.ts';
-import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import {
+  commandFile,
+  commandRuntimes,
+  commandWords,
+  sessionWords,
+  startEmulatorProcess,
+} from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { certify, makeMlDsaKeys, mlDsaNames, verifyMlDsa } from '../support/ml-dsa.ts';
 import { encryptPbes2 } from '../support/pbes.ts';
 import { issue, makeAuthority, toPem } from '../support/pki.ts';
-import { runtimes } from '../support/runtimes/runtimes.mjs';
 
 /*
  * Signer and verifier on every runtime: Node.js 24 and newer sign by OpenSSL, older ones in JavaScript; the emulator
@@ -43,13 +48,13 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true }));
 
-describe.each(runtimes())('ML-DSA on Node.js $name', ({ path: node }) => {
+describe.each(commandRuntimes())('ML-DSA on $name', ({ path: node }) => {
   let emulator: EmulatorProcess;
 
   beforeAll(async () => {
     emulator = await startEmulatorProcess(
       ['--trust-anchor', at('ec.pem'), '--trust-anchor', at('root.pem')],
-      node,
+      commandWords(commandFile, node),
     );
   });
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run } from '../support/command.ts';
-import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 
 // What npm would publish, unpacked on its own: no dependency is installed beside it.
 describe('the published package', () => {
@@ -68,7 +68,7 @@ describe('the published package', () => {
   it('opens a session, explains itself and runs the emulator', async () => {
     const as = join(packed, 'bin', 'rolesanywhere.js');
     expect(await run(['help'], { as })).toMatchObject({ code: 0, stderr: '' });
-    const emulator = await startEmulatorProcess(['--pki', join(directory, 'pki')], process.execPath, as);
+    const emulator = await startEmulatorProcess(['--pki', join(directory, 'pki')], commandWords(as));
     try {
       const { code, stdout } = await run(
         sessionWords(emulator, {

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { commandFile, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import {
+  commandFile,
+  commandWords,
+  sessionWords,
+  startEmulatorProcess,
+} from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { writePki } from '../support/pki-files.ts';
 import type { PkiFiles } from '../support/pki-files.ts';
@@ -32,7 +37,10 @@ describe.each(runtimes())('the built command on Node.js $name', ({ name, path })
     directory = await mkdtemp(join(tmpdir(), 'runtimes '));
     pki = await writePki(directory);
     const tls = ['--tls-certificate', pki.server.certificate, '--tls-key', pki.server.key];
-    emulator = await startEmulatorProcess(['--trust-anchor', pki.ca, ...tls], path);
+    emulator = await startEmulatorProcess(
+      ['--trust-anchor', pki.ca, ...tls],
+      commandWords(commandFile, path),
+    );
   });
 
   afterAll(async () => {

@@ -35,6 +35,8 @@ const planted: readonly (readonly [file: string, imports: string, rule: string])
   ['src/sigv4/b.ts', "import { Sha256 } from '@aws-crypto/sha256-js';", 'heavy-libraries-load-late'],
   ['src/aws/circle.ts', "import type {} from './circle.ts';", 'no-circles'],
   ['src/aws/f.ts', "import './nowhere.ts';", 'resolvable'],
+  ['src/cli/c.ts', "import '../runtime/bun/target.ts';", 'bun-only-in-the-executable'],
+  ['src/runtime/c.ts', "import './bun/target.ts';", 'bun-only-in-the-executable'],
   ['src/aws/g.ts', "import 'vitest';", 'no-development-packages-in-the-product'],
   ['src/aws/h.ts', "import '../../test/target.ts';", 'product-imports-no-tests'],
 ];
@@ -54,11 +56,13 @@ const allowed: readonly (readonly [file: string, imports: string])[] = [
   ],
   ['src/aws/ok.ts', "export const late = () => import('undici');\nimport type {} from 'undici';"],
   ['src/key/pkcs11/ok.ts', "export const late = () => import('pkcs11js');"],
+  ['src/cli/standalone.ts', "import '../runtime/bun/target.ts';"],
+  ['src/runtime/bun/ok.ts', "import '../target.ts';\nimport './target.ts';"],
 ];
 
 const folders = [
   ...['encoding', 'certificate', 'key', 'sigv4', 'aws', 'credentials', 'serve', 'redshift'],
-  ...['runtime', 'emulator', 'cli'],
+  ...['runtime', 'runtime/bun', 'emulator', 'cli'],
 ];
 
 const files = new Map([

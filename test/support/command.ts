@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, StdioOptions } from 'node:child_process';
-import { commandFile } from './emulator-process.ts';
+import { commandWords } from './emulator-process.ts';
 
 export interface RunOptions {
   /** Beside a bare environment (PATH alone): nothing of the machine that runs the tests has a say. */
@@ -27,7 +27,8 @@ export interface Outcome {
 
 /** Runs the built command, as a shell would, to its end. */
 export function run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  return runProgram(runtime(options), [options.as ?? commandFile, ...args], options);
+  const [program, ...words] = commandWords(options.as, options.node);
+  return runProgram(program, [...words, ...args], options);
 }
 
 /** Runs any program in the same bare environment. */
@@ -51,10 +52,6 @@ export async function runProgram(
       resolve({ code, signal, stdout, stderr });
     });
   });
-}
-
-function runtime(options: RunOptions): string {
-  return options.node ?? process.env['ROLESANYWHERE_TEST_NODE'] ?? process.execPath;
 }
 
 function start(program: string, args: readonly string[], options: RunOptions): ChildProcess {

@@ -2,9 +2,30 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { runtimes } from './runtimes/runtimes.mjs';
+
+/** The standalone executable, where that is what is tested: the project `exe` of vitest.config.ts. */
+const executable = process.env['ROLESANYWHERE_TEST_EXECUTABLE'];
 
 /** The built command's entry. */
-export const commandFile = resolve('bin/rolesanywhere.js');
+export const commandFile = resolve(executable ?? 'bin/rolesanywhere.js');
+
+/** The words that start the built command, or a link to it; on a runtime, where it is not its own. */
+export const commandWords = (
+  file = commandFile,
+  node = process.env['ROLESANYWHERE_TEST_NODE'] ?? process.execPath,
+): readonly [string, ...string[]] => (executable === undefined ? [node, file] : [file]);
+
+/** Every runtime that the built command is tested on, to be given to the function above. */
+export const commandRuntimes = (): readonly { readonly name: string; readonly path: string }[] =>
+  executable === undefined
+    ? runtimes().map(({ name, path }) => ({ name: `Node.js ${name}`, path }))
+    : [{ name: 'its own runtime', path: '' }];
+
+/** The words that start the built command, for a line of a shell. */
+export const shellCommand = commandWords()
+  .map((word) => `'${word}'`)
+  .join(' ');
 
 export interface EmulatorProcess {
   readonly endpoint: string;
@@ -19,10 +40,10 @@ export interface EmulatorProcess {
 /** Starts the built command's emulator, on the given runtime, and waits until it listens. */
 export const startEmulatorProcess = async (
   options: readonly string[],
-  node = process.execPath,
-  command = commandFile,
+  command: readonly [string, ...string[]] = commandWords(),
 ): Promise<EmulatorProcess> => {
-  const child = spawn(node, [command, 'emulator', ...options], {
+  const [program, ...words] = command;
+  const child = spawn(program, [...words, 'emulator', ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] },
   });

@@ -1,0 +1,197 @@
+// `npm run build:exe`: the command as a standalone executable, by Bun's compiler (docs/executable.md).
+//
+//   npm run build:exe [-- TARGET… | all] [--output DIRECTORY]
+//
+//   dist/rolesanywhere-TARGET            the executable; with .exe for Windows
+//   dist/rolesanywhere-TARGET.cdx.json   what is in it: a CycloneDX bill of materials
+//   dist/rolesanywhere-LICENSES.txt      the licences of what is in them
+//   dist/SHA256SUMS                      for sha256sum --check
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { build } from 'esbuild';
+import { fetchBun, hostTarget, isWindows, targets } from './bun/runtime.mjs';
+import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const runtimeFolder = path.join(root, 'src', 'runtime');
+const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+
+/** What differs on Bun stands in src/runtime/bun/, under the name of the module that it takes the place of. */
+const bunRuntime = {
+  name: 'bun-runtime',
+  setup(build) {
+    build.onResolve({ filter: /^\..*\.ts$/ }, ({ path: file, resolveDir }) => {
+      if (resolveDir.startsWith(path.join(runtimeFolder, 'bun'))) return undefined;
+      const { dir, base } = path.parse(path.resolve(resolveDir, file));
+      const other = path.join(dir, 'bun', base);
+      return dir === runtimeFolder && existsSync(other) ? { path: other } : undefined;
+    });
+  },
+};
+
+/** All of the command in one file of CommonJS: only that can be bytecode. */
+async function bundle(target, staging) {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'esnext',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+    supported: { 'dynamic-import': false },
+    define: {
+      ROLESANYWHERE_VERSION: JSON.stringify(version),
+      ROLESANYWHERE_TARGET: JSON.stringify(target),
+      // There are no files beside it to be found by this.
+      'import.meta.url': JSON.stringify('file:///rolesanywhere.js'),
+    },
+    external: ['./pkcs11.node'],
+    entryPoints: ['src/cli/standalone.ts'],
+    outfile: path.join(staging, 'rolesanywhere.js'),
+    plugins: [bunRuntime],
+  });
+  return new Set(Object.keys(metafile.inputs).map(packageFolder).filter(Boolean));
+}
+
+/**
+ * Takes the environment's say over the runtime away: BUN_BE_BUN would make the executable a Bun, BUN_OPTIONS would
+ * preload any script. Bun asks getenv(3) for these by names that stand in it as C strings; an empty name is never set.
+ */
+function seal(bun) {
+  const names = new Set();
+  for (const start of occurrences(bun, '\0BUN_')) {
+    const name = /^[A-Z0-9_]+(?=\0)/.exec(bun.toString('latin1', start + 1, start + 80))?.[0];
+    if (name === undefined) continue;
+    names.add(name);
+    bun[start + 1] = 0;
+  }
+  for (const name of ['BUN_BE_BUN', 'BUN_OPTIONS', 'BUN_INSPECT', 'BUN_INSPECT_PRELOAD']) {
+    if (!names.has(name))
+      throw new Error(`${name} is no C string in this Bun: see seal() in scripts/executable.mjs`);
+  }
+  // It asks for this one otherwise: it would show the headers of what we send.
+  for (const start of occurrences(bun, 'BUN_CONFIG_VERBOSE_FETCH')) bun[start] = 0;
+}
+
+function* occurrences(bytes, text) {
+  for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + 1)) yield at;
+}
+
+/** The addon of PKCS#11 is compiled for this machine alone; the others say so when they are asked for a token. */
+async function provideAddon(target, staging) {
+  const addon = path.join(staging, 'pkcs11.node');
+  if (target.replace('-baseline', '') !== hostTarget()) return writeFile(addon, '');
+  await copyFile(path.join(root, 'node_modules', 'pkcs11js', 'build', 'Release', 'pkcs11.node'), addon);
+}
+
+async function compile(target, staging) {
+  const compiler = await fetchBun(hostTarget());
+  const runtime = await fetchBun(target);
+  const sealed = path.join(staging, 'bun');
+  const bytes = await readFile(runtime.path);
+  seal(bytes);
+  await writeFile(sealed, bytes);
+  const output = `rolesanywhere${isWindows(target) ? '.exe' : ''}`;
+  const platform = target.replace('arm64', 'aarch64');
+  const words = [
+    ...['build', '--compile', '--bytecode', '--minify', '--format=cjs', `--target=bun-${platform}`],
+    // Nothing of the directory that it happens to run in.
+    ...['dotenv', 'bunfig', 'tsconfig', 'package-json'].map((file) => `--no-compile-autoload-${file}`),
+    // The name goes into the bytes, so it is always the same.
+    ...[`--compile-executable-path=${sealed}`, 'rolesanywhere.js', `--outfile=${output}`],
+  ];
+  await promisify(execFile)(compiler.path, words, { cwd: staging, env: { PATH: process.env.PATH } });
+  await chmod(path.join(staging, output), 0o755);
+  return { runtime, file: path.join(staging, output) };
+}
+
+/** CycloneDX 1.6 (ECMA-424), without a time or a serial number: the same build, the same bytes. */
+function billOfMaterials(target, digest, runtime, packages) {
+  const purl = (name, version) => `pkg:npm/${name.replace('@', '%40')}@${version}`;
+  const component = ({ name, version, license }) => ({
+    type: 'library',
+    'bom-ref': purl(name, version),
+    name,
+    version,
+    purl: purl(name, version),
+    licenses: [{ expression: license }],
+  });
+  const hash = Buffer.from(runtime.integrity.slice('sha512-'.length), 'base64').toString('hex');
+  const all = [
+    { ...component(runtime), type: 'platform', hashes: [{ alg: 'SHA-512', content: hash }] },
+    ...packages.map(component),
+  ];
+  const self = {
+    ...component({ name: 'rolesanywhere', version, license: 'Apache-2.0' }),
+    type: 'application',
+  };
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
+    metadata: {
+      component: {
+        ...self,
+        properties: [{ name: 'rolesanywhere:target', value: target }],
+        hashes: [{ alg: 'SHA-256', content: digest }],
+      },
+    },
+    components: all,
+    dependencies: [{ ref: self['bom-ref'], dependsOn: all.map((one) => one['bom-ref']) }],
+  };
+}
+
+async function buildExecutable(target, directory) {
+  await mkdir(path.join(root, '.cache'), { recursive: true });
+  const staging = await mkdtemp(path.join(root, '.cache', 'executable-'));
+  try {
+    const folders = await bundle(target, staging);
+    await provideAddon(target, staging);
+    const { runtime, file } = await compile(target, staging);
+    const packages = await describePackages([...folders, 'node_modules/pkcs11js']);
+    const name = `rolesanywhere-${target}`;
+    const digest = sha256(await readFile(file));
+    const bill = billOfMaterials(target, digest, runtime, packages);
+    const notice = await readFile(path.join(import.meta.dirname, 'bun', 'NOTICE.md'), 'utf8');
+    const texts = [{ ...runtime, name: 'Bun', text: notice.trim() }, ...packages];
+    await writeFile(path.join(directory, `${name}.cdx.json`), `${JSON.stringify(bill, null, 2)}\n`);
+    await writeFile(path.join(directory, 'rolesanywhere-LICENSES.txt'), licenceTexts(texts));
+    // Whole or not at all: one that runs meanwhile keeps its own.
+    await rename(file, path.join(directory, `${name}${isWindows(target) ? '.exe' : ''}`));
+    return name;
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+async function writeSums(directory) {
+  const names = (await readdir(directory)).filter((name) => /^rolesanywhere-.*$/.test(name)).sort();
+  const lines = await Promise.all(
+    names.map(async (name) => `${sha256(await readFile(path.join(directory, name)))}  ${name}\n`),
+  );
+  await writeFile(path.join(directory, 'SHA256SUMS'), lines.join(''));
+}
+
+function sha256(bytes) {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { output: { type: 'string', default: path.join(root, 'dist') } },
+});
+const wanted = positionals.includes('all') ? [...targets.keys()] : positionals;
+await mkdir(values.output, { recursive: true });
+for (const target of wanted.length > 0 ? wanted : [hostTarget()]) {
+  console.log(path.join(values.output, await buildExecutable(target, values.output)));
+}
+await writeSums(values.output);

@@ -1,0 +1,10 @@
+// What the standalone executable begins with; on Node.js it is bin/rolesanywhere.js.
+import { hostWord } from '../runtime/bun/pkcs11-parts.ts';
+import { main } from './main.ts';
+
+const [word, ...others] = process.argv.slice(2);
+if (word === hostWord && others.length === 1 && process.connected) {
+  void import('../key/pkcs11/host.ts');
+} else {
+  void main(process.argv.slice(2)).then((code) => process.exit(code));
+}

@@ -1,0 +1,8 @@
+/** Put in by scripts/executable.mjs. */
+declare const ROLESANYWHERE_TARGET: string;
+
+export * from '../platform.ts';
+
+export function target(): string {
+  return ROLESANYWHERE_TARGET;
+}
