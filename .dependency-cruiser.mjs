@@ -91,8 +91,8 @@ export default {
       name: 'resolvable',
       severity: 'error',
       from: {},
-      // scripts/executable.mjs puts the addon beside the bundle.
-      to: { couldNotResolve: true, pathNot: '^\\./pkcs11\\.node$' },
+      // scripts/executable.mjs puts the addon beside the bundle; bun:ffi is there in the executable.
+      to: { couldNotResolve: true, pathNot: '^(\\./pkcs11\\.node|bun:ffi)$' },
     },
     {
       name: 'bun-only-in-the-executable',

@@ -54,7 +54,7 @@ async function bundle(target, staging) {
       // There are no files beside it to be found by this.
       'import.meta.url': JSON.stringify('file:///rolesanywhere.js'),
     },
-    external: ['./pkcs11.node'],
+    external: ['./pkcs11.node', 'bun:ffi'],
     entryPoints: ['src/cli/standalone.ts'],
     outfile: path.join(staging, 'rolesanywhere.js'),
     plugins: [bunRuntime],

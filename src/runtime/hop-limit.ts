@@ -2,6 +2,7 @@ import type { Server } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { RolesAnywhereError } from '../errors.ts';
 import { loadLibc } from './libc.ts';
+import { descriptorOf } from './server-socket.ts';
 
 /** What packets leave with when nobody says otherwise: on Linux, net.ipv4.ip_default_ttl. */
 export const usualHopLimit = 64;
@@ -38,12 +39,6 @@ export async function setHopLimit(server: Server, limit: number): Promise<void> 
     const errno = libc.setSocketOption(descriptor, level, name, limit);
     if (errno !== 0) throw cannot(getSystemErrorName(-errno));
   }
-}
-
-/** Node.js has no public name for it; it has had this one since its beginnings. */
-function descriptorOf(server: Server): number {
-  const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
-  return fd;
 }
 
 function cannot(why: string, hint?: string): RolesAnywhereError {

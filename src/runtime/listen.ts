@@ -3,6 +3,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { connect, isIPv6 } from 'node:net';
 import { RolesAnywhereError } from '../errors.ts';
 import { errnoOf, reasonOf } from './errno.ts';
+import { listenOnInherited } from './server-socket.ts';
 
 /** Where to listen: at an address or host name of this machine, on a unix socket, or on a socket that was inherited. */
 export type ListenAddress =
@@ -68,10 +69,12 @@ export function reachableHost({ address }: Pick<AddressInfo, 'address'>): string
 function start(server: Server, address: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(address, () => {
+    const listening = (): void => {
       server.off('error', reject);
       resolve();
-    });
+    };
+    if ('fd' in address) listenOnInherited(server, address.fd, listening);
+    else server.listen(address, listening);
   });
 }
 

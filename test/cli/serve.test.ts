@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run } from '../support/command.ts';
-import { commandFile, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { startServe } from '../support/serve-process.ts';
 
@@ -251,7 +251,8 @@ describe('serve', () => {
 
     it('while not even the first session is there', async () => {
       using line = await deadLine(0);
-      const child = spawn(process.execPath, [commandFile, 'serve', ...line.words, '--port', '0']);
+      const [program, ...first] = commandWords();
+      const child = spawn(program, [...first, 'serve', ...line.words, '--port', '0']);
       const ended = once(child, 'close');
       await line.isHeld;
       const began = Date.now();

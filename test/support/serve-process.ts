@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-import { commandFile } from './emulator-process.ts';
+import { commandWords } from './emulator-process.ts';
 
 export interface ServeProcess extends AsyncDisposable {
   readonly child: ChildProcess;
@@ -22,17 +22,17 @@ export interface ServeProcess extends AsyncDisposable {
 /**
  * Starts the built command's `serve` with these words and waits until it listens.
  *
- * @param launcher what comes before the command; the runtime alone by default
+ * @param launcher what starts the command; nothing, by default
  */
 export const startServe = async (
   words: readonly string[],
   {
     env = {},
-    launcher = [process.execPath],
+    launcher = [],
   }: { readonly env?: Readonly<Record<string, string>>; readonly launcher?: readonly string[] } = {},
 ): Promise<ServeProcess> => {
-  const [program = '', ...rest] = launcher;
-  const child = spawn(program, [...rest, commandFile, 'serve', ...words], {
+  const [program = '', ...rest] = [...launcher, ...commandWords()];
+  const child = spawn(program, [...rest, 'serve', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...env },
   });

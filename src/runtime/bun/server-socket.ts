@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+
+/**
+ * The descriptor of a listening socket: Bun's HTTP servers do not tell it, but the kernel does, by the port
+ * (proc_net(5): in hexadecimal behind the address, and 0A is the state LISTEN).
+ *
+ * @throws Error where there is no /proc
+ */
+export function descriptorOf(server: Server): number {
+  const { port } = server.address() as AddressInfo;
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const inodes = ['tcp', 'tcp6']
+    .flatMap((table) => readFileSync(`/proc/self/net/${table}`, 'utf8').split('\n'))
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, address, , state]) => address?.endsWith(local) === true && state === '0A')
+    .map((fields) => `socket:[${fields[9] ?? ''}]`);
+  const own = readdirSync('/proc/self/fd').find((descriptor) => inodes.includes(targetOf(descriptor)));
+  if (own === undefined) throw new Error('the listening socket is not in /proc/self/fd');
+  return Number(own);
+}
+
+function targetOf(descriptor: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return ''; // The one that the folder itself was read by.
+  }
+}
+
+/**
+ * Listens on a socket that was inherited. Bun's HTTP servers would listen elsewhere, and on every address; its servers
+ * of bare connections do it right, and hand over what comes.
+ */
+export function listenOnInherited(server: Server, fd: number, listening: () => void): void {
+  const front = createServer((socket) => server.emit('connection', socket));
+  front.on('error', (error) => server.emit('error', error));
+  server.address = () => front.address();
+  server.close = (done) => {
+    front.close(done);
+    return server;
+  };
+  front.listen({ fd }, listening);
+}
