@@ -9,7 +9,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { commands } from '../../src/cli/options.ts';
 import { run, runProgram } from '../support/command.ts';
 import type { RunOptions } from '../support/command.ts';
-import { commandFile, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import {
+  commandWords,
+  sessionWords,
+  shellCommand,
+  startEmulatorProcess,
+} from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { requirePart } from '../support/system-parts.ts';
 
@@ -121,7 +126,7 @@ describe('update --once', () => {
     const text = `[default]\naws_access_key_id = old\n${'# much\n'.repeat(1000)}`;
     await prepared(text);
     const script = 'ulimit -f 2; exec "$@"';
-    const command = [process.execPath, commandFile, ...words(), '--once'];
+    const command = [...commandWords(), ...words(), '--once'];
     const outcome = await runProgram(requirePart('bash'), ['--norc', '-c', script, 'bash', ...command], {
       env: { HOME: home },
     });
@@ -144,7 +149,7 @@ describe('update --once', () => {
   it('says that the folder must be writable', async () => {
     await prepared('[default]\naws_access_key_id = old\n');
     await chmod(path.dirname(file), 0o500);
-    const command = [process.execPath, commandFile, ...words(), '--once'];
+    const command = [...commandWords(), ...words(), '--once'];
     if (isRoot) {
       await chmod(home, 0o755);
       for (const name of [file, path.dirname(file)]) chownSync(name, 65_534, 65_534);
@@ -174,10 +179,8 @@ describe('update --once', () => {
       PROFILE: emulator.profileArn,
       ROLE: emulator.roleArn,
       AWS_ENDPOINT_URL_ROLESANYWHERE: emulator.endpoint,
-      NODE: process.execPath,
-      COMMAND: commandFile,
     };
-    const script = `rolesanywhere() { "$NODE" "$COMMAND" "$@"; }\n${line}`;
+    const script = `rolesanywhere() { ${shellCommand} "$@"; }\n${line}`;
     expect(await runProgram(requirePart('bash'), ['--norc', '-c', script], { cwd: pki, env })).toMatchObject({
       code: 0,
       stderr: '',
@@ -198,7 +201,8 @@ describe('update', () => {
   }
 
   function start(service = emulator, more: readonly string[] = []): Daemon {
-    const child = spawn(process.execPath, [commandFile, ...words(service), ...more], {
+    const [program, ...first] = commandWords();
+    const child = spawn(program, [...first, ...words(service), ...more], {
       env: { PATH: process.env['PATH'], HOME: home },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -106,7 +106,7 @@ describe('the working directory', () => {
 
   it('has none of its files opened', async () => {
     const strace = [requirePart('strace'), '-f', '-qq', '-e', 'trace=%file', '-o', file('calls')];
-    const [program = '', ...words] = [...strace, ...commandWords(), 'version'];
+    const [program, ...words] = [...strace, ...commandWords(), 'version'];
     expect((await runProgram(program, words, { cwd: folder })).code).toBe(0);
     const calls = await readFile(file('calls'), 'utf8');
     expect(calls).toContain('execve(');
