@@ -18,6 +18,12 @@ const beat = 500;
 /** A holder that showed no life for so long is gone, or stopped: it holds nobody up any longer. */
 const patience = 2_000;
 
+/**
+ * So much of the time between two looks counts at most, in milliseconds: where so many processes start at once that who
+ * waits seldom gets to look, the holder seldom gets to beat.
+ */
+const longestGap = 200;
+
 /** A holder whose time of day is so far from ours died long ago, and who comes only now need not watch it. */
 const lost = 60_000;
 
@@ -38,8 +44,8 @@ export class Lock {
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #owner = uniqueId();
-  /** The holder as it looked last, and since when it has looked so. */
-  #seen: { readonly look: string; readonly since: number } | undefined;
+  /** The holder as it looked last, when that was, and for how long it has been seen to look so. */
+  #seen: { readonly look: string; readonly at: number; readonly watched: number } | undefined;
   #held: number | undefined;
   #heart: ReturnType<typeof setInterval> | undefined;
 
@@ -110,8 +116,10 @@ export class Lock {
     if (time !== undefined && Math.abs(this.#clock.now().getTime() - time) > lost) return true;
     const look = `${number} ${time ?? 'gone'}`;
     const now = this.#clock.elapsed();
-    if (look !== this.#seen?.look) this.#seen = { look, since: now };
-    return now - this.#seen.since >= patience;
+    const seen = this.#seen?.look === look ? this.#seen : { at: now, watched: 0 };
+    const watched = seen.watched + Math.min(now - seen.at, longestGap);
+    this.#seen = { look, at: now, watched };
+    return watched >= patience;
   }
 
   #beat(): void {
