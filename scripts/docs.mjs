@@ -15,8 +15,8 @@ async function importSource(contents) {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
 
-const { commands, exitCodes } = await importSource(
-  "export { commands } from './src/cli/options.ts'; export { exitCodes } from './src/cli/exit-codes.ts';",
+const { commands, groups, exitCodes } = await importSource(
+  "export { commands, groups } from './src/cli/options.ts'; export { exitCodes } from './src/cli/exit-codes.ts';",
 );
 
 const escape = (text) => text.replaceAll('|', '\\|').replaceAll('<', '\\<');
@@ -41,23 +41,46 @@ function optionRow(name, option) {
   ];
 }
 
+const bracketed = (word, { required }) => (required ? word : `[${word}]`);
+
+const groupOf = (name) => Object.keys(groups).find((group) => name.startsWith(`${group} `));
+
+/** What every command of a group takes, and takes alike. */
+function commonOptions(group) {
+  const [first, ...others] = Object.entries(commands)
+    .filter(([name]) => group !== undefined && groupOf(name) === group)
+    .map(([, { options }]) => options);
+  const isCommon = ([name, option]) => others.every((options) => options[name] === option);
+  return Object.fromEntries(Object.entries(first ?? {}).filter(isCommon));
+}
+
+const without = (options, others) =>
+  Object.fromEntries(Object.entries(options).filter(([name, option]) => others[name] !== option));
+
 const tables = new Map([
   [
     'commands',
     table(
       ['Command', 'What it does'],
-      Object.entries(commands).map(([name, { argument, summary }]) => {
-        const word =
-          argument === undefined
-            ? ''
-            : argument.required
-              ? ` ${argument.name.toUpperCase()}`
-              : ` [${argument.name.toUpperCase()}]`;
-        return [`\`${name}${word}\``, escape(summary)];
+      Object.entries(commands).map(([name, { argument, rest, summary }]) => {
+        const words = [
+          name,
+          ...(argument === undefined ? [] : [bracketed(argument.name.toUpperCase(), argument)]),
+          ...(rest === undefined ? [] : [bracketed(`-- ${rest.name} …`, rest)]),
+        ];
+        return [`\`${words.join(' ')}\``, escape(summary)];
       }),
     ),
   ],
-  ...Object.entries(commands).map(([name, { options }]) => [`options ${name}`, optionTables(options)]),
+  ...Object.entries(commands).map(([name, { options }]) => [
+    `options ${name}`,
+    optionTables(without(options, commonOptions(groupOf(name)))),
+  ]),
+  // What is as in credential-process is not said again.
+  ...Object.keys(groups).map((group) => [
+    `options ${group}`,
+    optionTables(without(commonOptions(group), commands['credential-process'].options)),
+  ]),
   [
     'error codes',
     table(

@@ -1,8 +1,8 @@
 import { RolesAnywhereError } from '../errors.ts';
 import { defaultValues, divide, parseFlag, reading } from './fast-path.ts';
 import type { OptionToken, Reading, Value } from './fast-path.ts';
-import { commandNames, commands, isCommandName, laterCommands } from './options.ts';
-import type { Command, CommandName, Option } from './options.ts';
+import { choicesBehind, commands, isCommandName, laterCommands } from './options.ts';
+import type { Command, CommandName, GroupName, Option, Topic } from './options.ts';
 import { nearest } from './suggest.ts';
 
 /**
@@ -12,24 +12,39 @@ import { nearest } from './suggest.ts';
  * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export async function readCarefully(words: readonly string[]): Promise<Reading> {
-  const {
-    texts: [name, ...others],
-    given,
-  } = divide(words);
-  if (name === undefined || !isCommandName(name)) throw unknownCommand(name, given);
+  const { topic, others, rest, given } = divide(words);
+  if (topic === undefined || !isCommandName(topic)) throw unknownCommand(topic, others, given);
 
-  const command: Command = commands[name];
-  const [topic, subtopic = ''] = others;
-  if (name === 'help' && topic !== undefined && !isCommandName(topic)) throw unknownCommand(topic, []);
-  // In the old helper each shell is a command of its own: `help completion bash`.
-  const shells: readonly string[] = commands.completion.argument.choices;
-  if (name === 'help' && topic === 'completion' && shells.includes(subtopic)) others.splice(1, 1);
-  refuseUnknownWords(name, command, given, others);
-  return parse(name, command, given, others);
+  const command: Command = commands[topic];
+  const named = topic === 'help' ? helpTopic(others) : others;
+  refuseUnknownWords(topic, command, given, named);
+  const reading = await parse(topic, command, given, named, rest);
+  if (command.rest?.required && rest.length === 0) {
+    throw mistake(`no ${command.rest.name} behind --`, seeHelp(topic));
+  }
+  return reading;
 }
 
-function unknownCommand(name: string | undefined, given: readonly OptionToken[]): RolesAnywhereError {
+/** What `help` is asked for. In the old helper each shell is a command of its own: `help completion bash`. */
+function helpTopic(words: readonly string[]): readonly string[] {
+  const [first, second = ''] = words;
+  if (first === undefined) return words;
+  const { topic, others } = divide(['--', ...words]);
+  if (topic === undefined) throw unknownCommand(undefined, words, []);
+  const shells: readonly string[] = commands.completion.argument.choices;
+  return [topic, ...(topic === 'completion' && shells.includes(second) ? others.slice(1) : others)];
+}
+
+function unknownCommand(
+  group: GroupName | undefined,
+  [name]: readonly string[],
+  given: readonly OptionToken[],
+): RolesAnywhereError {
   const [option] = given;
+  const choices = choicesBehind(group).map(({ word }) => word);
+  if (group !== undefined && name === undefined) {
+    return mistake(`no command behind ${group}`, `write one of ${choices.join(', ')}`);
+  }
   if (name === undefined && option !== undefined) {
     return mistake(`no command before ${shown(option.written)}`, seeHelp());
   }
@@ -37,8 +52,12 @@ function unknownCommand(name: string | undefined, given: readonly OptionToken[])
   if (laterCommands.includes(name)) {
     return mistake(`the command ${name} is not in this version yet`, seeHelp());
   }
-  const suggestion = nearest(name, commandNames);
-  return mistake(`unknown command: ${shown(name)}`, suggestion ? `did you mean ${suggestion}?` : seeHelp());
+  const suggestion = nearest(name, choices);
+  const whole = (word: string): string => (group === undefined ? word : `${group} ${word}`);
+  return mistake(
+    `unknown command: ${whole(shown(name))}`,
+    suggestion ? `did you mean ${whole(suggestion)}?` : seeHelp(group),
+  );
 }
 
 function refuseUnknownWords(
@@ -64,9 +83,13 @@ function refuseUnknownWords(
     const bare = stray.replace(/^\p{Pd}+|=.*$/gu, '');
     throw mistake(
       `unknown word: ${isPassword ? 'not shown, it may belong to the password' : shown(stray)}`,
-      offered.includes(bare) ? `did you mean --${bare}?` : seeHelp(name),
+      offered.includes(bare) ? `did you mean --${bare}?` : (restHint(command) ?? seeHelp(name)),
     );
   }
+}
+
+function restHint({ rest }: Command): string | undefined {
+  return rest && `write -- before the ${rest.name}, which is to read its options itself`;
 }
 
 /** A word that lost its quotes may be part of a key: what is long or looks like PEM is not repeated whole. */
@@ -83,6 +106,7 @@ async function parse(
   { options, argument }: Command,
   given: readonly OptionToken[],
   [word]: readonly string[],
+  rest: readonly string[],
 ): Promise<Reading> {
   const { default: yargs } = await import('yargs');
   const parser = yargs()
@@ -120,7 +144,7 @@ async function parse(
   ]);
   const values = defaultValues(options);
   for (const option of Object.keys(values)) values[option] = (argv[option] as Value) ?? values[option];
-  return reading(name, values, argument && (argv[argument.name] as string | undefined));
+  return reading(name, values, argument && (argv[argument.name] as string | undefined), rest);
 }
 
 /** yargs collects what is repeated; `true` stands for an option without a value. */
@@ -160,6 +184,6 @@ function mistake(message: string, hint: string): RolesAnywhereError {
   return new RolesAnywhereError('INVALID_ARGUMENT', message, { hint });
 }
 
-function seeHelp(name?: CommandName): string {
+function seeHelp(name?: Topic): string {
   return `see rolesanywhere ${name === undefined ? '' : `${name} `}--help`;
 }

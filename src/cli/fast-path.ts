@@ -1,5 +1,5 @@
-import { commands, isCommandName } from './options.ts';
-import type { Argument, Command, CommandName, Option, Values } from './options.ts';
+import { commands, isCommandName, isGroupName } from './options.ts';
+import type { Argument, Command, CommandName, Option, Topic, Values } from './options.ts';
 
 /*
  * Why a reader of our own and not node:util's parseArgs: that knows no long name behind a single dash, no
@@ -13,6 +13,8 @@ export type Reading<N extends CommandName = CommandName> = {
     readonly command: C;
     readonly values: Values<C>;
     readonly argument: string | undefined;
+    /** The words behind `--`, of a command that takes a command. */
+    readonly rest: readonly string[];
   };
 }[N];
 
@@ -27,7 +29,8 @@ export interface OptionToken {
   readonly written: string;
 }
 
-export type Token = { readonly kind: 'word'; readonly text: string } | OptionToken;
+/** A word behind `--` is a `rest`. */
+export type Token = { readonly kind: 'word' | 'rest'; readonly text: string } | OptionToken;
 
 const help: Option = { kind: 'flag', group: 'General', description: '' };
 
@@ -58,7 +61,7 @@ export function tokenize(words: readonly string[]): Token[] {
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
     if (word === '--') {
-      tokens.push(...words.slice(i + 1).map((text) => ({ kind: 'word', text }) as const));
+      tokens.push(...words.slice(i + 1).map((text) => ({ kind: 'rest', text }) as const));
       break;
     }
     if (!word.startsWith('-') || word === '-') {
@@ -75,18 +78,38 @@ export function tokenize(words: readonly string[]): Token[] {
   return tokens;
 }
 
-/**
- * The options of the words and the other words. `--help=false` says nothing, and so is not there.
- */
-export function divide(words: readonly string[]): {
-  texts: readonly string[];
-  given: readonly OptionToken[];
-} {
+/** A command line by its parts. */
+interface Division {
+  /** The command or group that it begins with, if it is one. */
+  readonly topic: Topic | undefined;
+  /** The words that are neither its name nor an option. */
+  readonly others: readonly string[];
+  readonly rest: readonly string[];
+  /** The options. `--help=false` says nothing, and so is not there. */
+  readonly given: readonly OptionToken[];
+}
+
+export function divide(words: readonly string[]): Division {
   const tokens = tokenize(words);
-  return {
-    texts: tokens.flatMap((token) => (token.kind === 'word' ? [token.text] : [])),
-    given: tokens.filter((token) => token.kind === 'option').filter((option) => !isNoHelp(option)),
-  };
+  const texts = (kind: 'word' | 'rest') =>
+    tokens.flatMap((token) => (token.kind === kind ? [token.text] : []));
+  const given = tokens.filter((token) => token.kind === 'option').filter((option) => !isNoHelp(option));
+  const [before, behind] = [texts('word'), texts('rest')];
+  const named = nameIn(before);
+  const command: Command | undefined = isCommandName(named.topic ?? '')
+    ? commands[named.topic as CommandName]
+    : undefined;
+  if (command?.rest !== undefined) return { ...named, rest: behind, given };
+  // To every other command, words behind -- are words like any.
+  return { ...nameIn([...before, ...behind]), rest: [], given };
+}
+
+function nameIn(texts: readonly string[]): Pick<Division, 'topic' | 'others'> {
+  const [first = '', second = ''] = texts;
+  const both = `${first} ${second}`;
+  if (isCommandName(both)) return { topic: both, others: texts.slice(2) };
+  const topic = isCommandName(first) || isGroupName(first) ? first : undefined;
+  return { topic, others: topic === undefined ? texts : texts.slice(1) };
 }
 
 function isNoHelp({ name, value }: OptionToken): boolean {
@@ -98,30 +121,21 @@ function isNoHelp({ name, value }: OptionToken): boolean {
  * contradiction) is undefined here and goes to careful-path.ts, which has the words for it.
  */
 export function readFast(words: readonly string[]): Reading | undefined {
-  const {
-    texts: [name, ...others],
-    given,
-  } = divide(words);
-
+  const { topic, others, rest, given } = divide(words);
   if (asks(given, 'help') || asks(given, 'h')) {
-    return name === undefined || isCommandName(name) ? reading('help', {}, name) : undefined;
+    return topic !== undefined || others.length === 0 ? reading('help', {}, topic) : undefined;
   }
-  if (name === undefined) {
-    return asks(given, 'version') && given.length === 1 ? reading('version', {}, undefined) : undefined;
+  if (topic === undefined) {
+    const asksVersion = others.length === 0 && asks(given, 'version') && given.length === 1;
+    return asksVersion ? reading('version', {}, undefined) : undefined;
   }
-  if (!isCommandName(name)) return undefined;
+  if (!isCommandName(topic)) return undefined;
 
-  const command: Command = commands[name];
+  const command: Command = commands[topic];
   const values = readValues(command.options, given);
-  const [argument] = others;
-  if (
-    values === undefined ||
-    !fits(command.argument, argument) ||
-    others.length > (command.argument ? 1 : 0)
-  ) {
-    return undefined;
-  }
-  return reading(name, values, argument);
+  const argument = others.length === 0 ? undefined : others.join(' ');
+  const isWrong = !fits(command.argument, argument) || (command.rest?.required && rest.length === 0);
+  return values === undefined || isWrong ? undefined : reading(topic, values, argument, rest);
 }
 
 /** What a command without any option given has. */
@@ -138,8 +152,9 @@ export function reading(
   command: CommandName,
   values: Readonly<Record<string, Value>>,
   argument: string | undefined,
+  rest: readonly string[] = [],
 ): Reading {
-  return { command, values, argument } as Reading;
+  return { command, values, argument, rest } as Reading;
 }
 
 function asks(given: readonly OptionToken[], name: string): boolean {

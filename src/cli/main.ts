@@ -8,7 +8,8 @@ import type { Command, CommandName } from './options.ts';
 import { ReaderGone, tell, tellLine } from './output.ts';
 import { wantsCache } from './wants-cache.ts';
 
-type Run<N extends CommandName> = (reading: Reading<N>) => Promise<void> | void;
+/** Returns the exit code, where it has one of its own. */
+type Run<N extends CommandName> = (reading: Reading<N>) => unknown;
 
 /** Each command is loaded when it runs, and nothing before: scripts/build.mjs makes a file of each import() here. */
 const runners: { readonly [N in CommandName]: (reading: Reading<N>) => Promise<{ readonly run: Run<N> }> } = {
@@ -21,6 +22,13 @@ const runners: { readonly [N in CommandName]: (reading: Reading<N>) => Promise<{
   serve: () => import('./commands/serve.ts'),
   update: () => import('./commands/update.ts'),
   emulator: () => import('./commands/emulator.ts'),
+  'redshift credentials': async () => ({ run: (await import('./commands/redshift.ts')).credentials }),
+  'redshift url': async () => ({ run: (await import('./commands/redshift.ts')).url }),
+  'redshift env': async () => ({ run: (await import('./commands/redshift.ts')).env }),
+  'redshift exec': async () => ({ run: (await import('./commands/redshift.ts')).exec }),
+  'redshift connect': async () => ({ run: (await import('./commands/redshift.ts')).connect }),
+  'redshift check': async () => ({ run: (await import('./commands/redshift.ts')).check }),
+  'redshift policy': async () => ({ run: (await import('./commands/redshift.ts')).policy }),
   completion: () => import('./commands/completion.ts'),
   version: () => Promise.resolve({ run: printVersion }),
   help: () => import('./commands/help.ts'),
@@ -48,16 +56,16 @@ export async function main(words: readonly string[]): Promise<number> {
     const values: Readonly<Record<string, Value>> = reading.values;
     debug = values['debug'] === true;
     refuseLaterOptions(reading);
-    await run(reading);
-    return 0;
+    return await run(reading);
   } catch (error) {
     return fail(error, debug);
   }
 }
 
-async function run<N extends CommandName>(reading: Reading<N>): Promise<void> {
+async function run<N extends CommandName>(reading: Reading<N>): Promise<number> {
   const command = await runners[reading.command](reading);
-  await command.run(reading);
+  const code = await command.run(reading);
+  return typeof code === 'number' ? code : 0;
 }
 
 function refuseLaterOptions({ command, values }: Reading): void {

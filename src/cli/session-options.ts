@@ -39,12 +39,26 @@ export function sessionOptions(
       instanceProperties: properties.length === 0 ? undefined : nameValues('instance-property', properties),
     }),
   );
-  const connection = given({
+  return { identity, session, connection: connectionOptions(values, reporter) };
+}
+
+/**
+ * How to reach a service, whichever it is.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function connectionOptions(
+  values: Pick<
+    Reading<'credential-process'>['values'],
+    'no-proxy' | 'with-proxy' | 'ca-bundle' | 'no-verify-ssl' | 'timeout'
+  >,
+  reporter: Reporter,
+): ConnectionOptions {
+  return given({
     proxy: values['no-proxy'] ? ('none' as const) : values['with-proxy'] ? ('required' as const) : undefined,
     caBundle: values['ca-bundle'],
     verifyTls: !values['no-verify-ssl'],
-    timeoutSeconds,
+    timeoutSeconds: wholeNumber('timeout', values.timeout, 1),
     reporter,
   });
-  return { identity, session, connection };
 }

@@ -10,6 +10,8 @@ export interface Login {
   /** The name to log in with, `IAM:`, `IAMA:` or `IAMR:` included: not the one that was asked for. */
   readonly dbUser: string;
   readonly dbPassword: string;
+  /** When it was made; this and the following by the service's clock. */
+  readonly opened: Date;
   readonly expiration: Date;
   /** When to ask again, where the API says so. */
   readonly nextRefresh?: Date;
@@ -104,6 +106,7 @@ export function readLogin(
   return {
     dbUser: text(names.dbUser),
     dbPassword: text(names.dbPassword),
+    opened: now,
     expiration,
     ...(nextRefresh === undefined ? {} : { nextRefresh }),
   };

@@ -35,7 +35,7 @@ export async function getDatabaseCredentials(
 }
 
 /** Runs calls with AWS credentials, once more with new ones when the service finds them expired. */
-export async function withAwsCredentials<T>(
+async function withAwsCredentials<T>(
   source: AwsCredentialSource,
   { reporter = silent }: ConnectionOptions,
   use: (credentials: HmacCredentials) => Promise<T>,

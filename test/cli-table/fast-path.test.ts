@@ -118,6 +118,49 @@ describe('spellings', () => {
   });
 });
 
+describe('commands of two words', () => {
+  it.each([
+    ['redshift url --cluster c'],
+    ['--cluster c redshift url'],
+    ['redshift --cluster c url'],
+    ['-- redshift url'],
+  ])('%s', (line) => {
+    expect(readFast(line.split(' '))).toMatchObject({ command: 'redshift url', rest: [] });
+  });
+
+  it.each([['redshift'], ['url'], ['redshift nonsense'], ['url redshift'], ['redshift url url']])(
+    'leaves %s to the careful reader',
+    (line) => {
+      expect(readFast(line.split(' '))).toBeUndefined();
+    },
+  );
+});
+
+describe('a command behind --', () => {
+  const line = ['redshift', 'exec', '--cluster', 'c'];
+
+  it('has all words for itself', () => {
+    const rest = ['psql', '--cluster', 'x', '--help', '--', '-c', ''];
+    expect(readFast([...line, '--', ...rest])).toMatchObject({
+      command: 'redshift exec',
+      values: { cluster: 'c' },
+      rest,
+    });
+  });
+
+  it('has to be there, where there is nothing to do without', () => {
+    expect(readFast(line)).toBeUndefined();
+    expect(readFast([...line, '--'])).toBeUndefined();
+    expect(readFast(['redshift', 'connect'])?.rest).toEqual([]);
+    expect(readFast(['redshift', 'connect', '--', '-l'])?.rest).toEqual(['-l']);
+  });
+
+  it('does not begin without --', () => {
+    expect(readFast([...line, 'psql'])).toBeUndefined();
+    expect(readFast(['redshift', 'connect', 'psql'])).toBeUndefined();
+  });
+});
+
 describe('what it leaves to the careful reader', () => {
   it.each([
     [[]],
@@ -171,9 +214,16 @@ describe('what it leaves to the careful reader', () => {
 
 describe('help and version', () => {
   it.each([['--help'], ['-h'], ['-help'], ['--help=true']])('%s', (word) => {
-    expect(readFast([word])).toEqual({ command: 'help', values: {}, argument: undefined });
-    expect(readFast(['emulator', word])).toEqual({ command: 'help', values: {}, argument: 'emulator' });
-    expect(readFast([word, 'completion'])).toEqual({ command: 'help', values: {}, argument: 'completion' });
+    expect(readFast([word])).toEqual({ command: 'help', values: {}, argument: undefined, rest: [] });
+    expect(readFast(['emulator', word])).toEqual({
+      command: 'help',
+      values: {},
+      argument: 'emulator',
+      rest: [],
+    });
+    expect(readFast([word, 'completion'])?.argument).toBe('completion');
+    expect(readFast(['redshift', word])?.argument).toBe('redshift');
+    expect(readFast(['redshift', 'url', word, '--', '--region'])?.argument).toBe('redshift url');
     expect(readFast(['credential-process', '--nonsense', word])?.argument).toBe('credential-process');
   });
 
@@ -189,6 +239,6 @@ describe('help and version', () => {
   });
 
   it.each([[['--version']], [['-version']], [['version']]])('%j', (words) => {
-    expect(readFast(words)).toEqual({ command: 'version', values: {}, argument: undefined });
+    expect(readFast(words)).toEqual({ command: 'version', values: {}, argument: undefined, rest: [] });
   });
 });

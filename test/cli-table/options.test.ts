@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { tokenize } from '../../src/cli/fast-path.ts';
-import { commandNames, commands, laterCommands } from '../../src/cli/options.ts';
+import { divide, tokenize } from '../../src/cli/fast-path.ts';
+import {
+  choicesBehind,
+  commandNames,
+  commands,
+  groups,
+  isCommandName,
+  isGroupName,
+  laterCommands,
+} from '../../src/cli/options.ts';
 import type { Command, Option } from '../../src/cli/options.ts';
 
 const every = commandNames.map((name): [string, Command] => [name, commands[name]]);
@@ -49,7 +57,8 @@ describe('the table of commands and options', () => {
       for (const word of ['help', 'h', 'version']) expect(Object.keys(options)).not.toContain(word);
     }
     for (const later of laterCommands) expect(commandNames).not.toContain(later);
-    expect(commands.help.argument.choices).toEqual(commandNames);
+    expect(commands.help.argument.choices.filter(isCommandName)).toEqual(commandNames);
+    expect(commands.help.argument.choices.filter(isGroupName)).toEqual(Object.keys(groups));
   });
 
   it('holds every option of the old helper, of the same kind', () => {
@@ -72,15 +81,28 @@ describe('the table of commands and options', () => {
     for (const [name, { kind }] of old) expect(kind === 'flag').toBe(flags.includes(name));
   });
 
+  it('lists a group once, and its commands behind it', () => {
+    const first = choicesBehind(undefined).map(({ word }) => word);
+    expect(new Set(first).size).toBe(first.length);
+    for (const group of Object.keys(groups).filter(isGroupName)) {
+      expect(first).toContain(group);
+      const names = commandNames.filter((name) => name.startsWith(`${group} `));
+      expect(choicesBehind(group).map(({ topic }) => topic)).toEqual(names);
+      expect(isCommandName(group)).toBe(false);
+    }
+    for (const name of commandNames) expect(name.split(' ').length).toBeLessThan(3);
+  });
+
   it('finds the options of every example in its table', () => {
     for (const [, { examples }] of every) {
       for (const [line] of examples) {
         const [words = ''] = /rolesanywhere [^>|)]+/.exec(line) ?? [];
-        const [, name = '', ...rest] = words.split(/[\s\\]+/).filter((word) => word !== '');
-        const command = every.find(([known]) => known === name)?.[1];
+        const [, ...rest] = words.split(/[\s\\]+/).filter((word) => word !== '');
+        const { topic = 'version' } = divide(rest);
+        const options = isCommandName(topic) ? commands[topic].options : {};
         for (const token of tokenize(rest)) {
-          if (token.kind !== 'option' || token.name === 'help') continue;
-          expect(Object.keys(command?.options ?? {})).toContain(token.name);
+          if (token.kind !== 'option' || ['help', 'version'].includes(token.name)) continue;
+          expect(Object.keys(options)).toContain(token.name);
         }
       }
     }

@@ -64,10 +64,12 @@ const wrong = fc.oneof(
 
 /** A command line that is mostly in order: its required options, some others, and now and then something wrong. */
 function commandLine(name: CommandName): fc.Arbitrary<string[]> {
-  const { options, argument }: Command = commands[name];
+  const { options, argument, rest }: Command = commands[name];
   const entries = Object.entries(options);
   const words = entries.flatMap(([name, option]) => (option.required ? [spelled(name, option)] : []));
-  if (argument !== undefined) words.push(fc.constantFrom(...argument.choices.map((choice) => [choice]), []));
+  if (argument !== undefined)
+    words.push(fc.constantFrom(...argument.choices.map((choice) => choice.split(' ')), []));
+  const behind = rest === undefined ? [[]] : [['--', 'ls', '-l', '--debug', '--'], ['--', ''], ['--'], []];
   // Of few options many times, so that they are repeated and contradict each other.
   const contradictions = entries.filter(([name, { conflicts }]) =>
     entries.some(([other, option]) => conflicts === other || option.conflicts === name),
@@ -82,10 +84,12 @@ function commandLine(name: CommandName): fc.Arbitrary<string[]> {
       : fc.array(fc.oneof(...some.map(([name, option]) => spelled(name, option))), { maxLength: 5 }),
   );
   return fc
-    .tuple(fc.tuple(...words), extras, fc.option(wrong, { freq: 4, nil: [] }))
-    .chain(([first, more, last]) => {
-      const parts = [...first, ...more, last, [name]];
-      return fc.shuffledSubarray(parts, { minLength: parts.length }).map((shuffled) => shuffled.flat());
+    .tuple(fc.tuple(...words), extras, fc.option(wrong, { freq: 4, nil: [] }), fc.constantFrom(...behind))
+    .chain(([first, more, last, command]) => {
+      const parts = [...first, ...more, last, name.split(' ')];
+      return fc
+        .shuffledSubarray(parts, { minLength: parts.length })
+        .map((shuffled) => [...shuffled.flat(), ...command]);
     });
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { commandNames, commands, laterCommands } from '../../src/cli/options.ts';
+import { choicesBehind, commandNames, commands, laterCommands } from '../../src/cli/options.ts';
 import type { Command } from '../../src/cli/options.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { run, runProgram } from '../support/command.ts';
@@ -49,7 +49,16 @@ describe('help', () => {
   it.each([['--help'], ['-h'], ['help']])('%s lists the commands', async (word) => {
     const { code, stdout, stderr } = await run([word]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const name of commandNames) expect(stdout).toContain(`rolesanywhere ${name} `);
+    for (const { word } of choicesBehind(undefined)) expect(stdout).toContain(`rolesanywhere ${word} `);
+  });
+
+  it.each([
+    ['redshift', '--help'],
+    ['help', 'redshift'],
+  ])('%s %s lists the commands of a group', async (...words) => {
+    const { code, stdout, stderr } = await run(words);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const { topic } of choicesBehind('redshift')) expect(stdout).toContain(`rolesanywhere ${topic} `);
   });
 
   it.each(commandNames)(
@@ -57,10 +66,10 @@ describe('help', () => {
     async (name) => {
       const [one, ...others] = await Promise.all(
         [
-          [name, '--help'],
-          [name, '-h'],
-          ['help', name],
-          ['--help', name],
+          [...name.split(' '), '--help'],
+          [...name.split(' '), '-h'],
+          ['help', ...name.split(' ')],
+          ['--help', ...name.split(' ')],
         ].map(async (args) => run(args)),
       );
       for (const other of others) expect(other).toEqual(one);

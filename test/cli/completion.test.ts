@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commandNames, commands } from '../../src/cli/options.ts';
+import { choicesBehind, commands } from '../../src/cli/options.ts';
 import { run, runProgram } from '../support/command.ts';
 import { requirePart } from '../support/system-parts.ts';
 
@@ -103,7 +103,9 @@ describe.each(Object.entries(shells))('%s', (shell, offers) => {
         code: 0,
         stderr: '',
       });
-      expect(await offers(`${name} `)).toEqual(expect.arrayContaining([...commandNames]));
+      expect(await offers(`${name} `)).toEqual(
+        expect.arrayContaining(choicesBehind(undefined).map(({ word }) => word)),
+      );
       expect(await offers(`${name} cred`)).toEqual(['credential-process']);
     },
   );
@@ -122,6 +124,16 @@ describe.each(Object.entries(shells))('%s', (shell, offers) => {
       expect.arrayContaining(['bash', 'fish', 'powershell', 'zsh']),
     );
     expect(await offers('rolesanywhere help em')).toEqual(['emulator']);
+    expect(await offers('rolesanywhere help red')).toEqual(['redshift']);
+  });
+
+  it('offers the commands of a group, and the options of each', async () => {
+    const words = choicesBehind('redshift').map(({ word }) => word);
+    expect(await offers('rolesanywhere redshift ')).toEqual(expect.arrayContaining(words));
+    expect(await offers('rolesanywhere redshift cred')).toEqual(['credentials']);
+    const sslmode = (await offers('rolesanywhere redshift url --ssl')).map((name) => name.replace(/=$/, ''));
+    expect(sslmode).toEqual(['--sslmode', '--sslrootcert']);
+    expect(await offers('rolesanywhere redshift policy --ssl')).toEqual([]);
   });
 });
 

@@ -75,6 +75,7 @@ describe('a provisioned cluster', () => {
     expect(outcome).toEqual({
       dbUser: 'IAM:etl',
       dbPassword: awkward,
+      opened: expect.any(Date) as Date,
       expiration: inAnHour,
       host: 'c.abc.us-east-1.redshift.amazonaws.com',
       port: 5440,
@@ -152,6 +153,7 @@ describe('a serverless workgroup', () => {
     expect(outcome).toEqual({
       dbUser: 'IAMR:etl',
       dbPassword: awkward,
+      opened: expect.any(Date) as Date,
       expiration: inAnHour,
       nextRefresh: new Date(inHalfAnHour.getTime() + 123),
       host: 'wg.example',

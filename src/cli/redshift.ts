@@ -1,0 +1,186 @@
+import { parseArn } from '../aws/arn.ts';
+import { environmentCredentials } from '../aws/environment-credentials.ts';
+import type { ConnectionOptions } from '../aws/http.ts';
+import { cacheDirectory } from '../credentials/cache/directory.ts';
+import { RolesAnywhereError } from '../errors.ts';
+import { type DatabaseConnection, sslModes } from '../redshift/connection.ts';
+import {
+  type AwsCredentialSource,
+  type DatabaseCredentials,
+  getDatabaseCredentials,
+} from '../redshift/credentials.ts';
+import { sslRootCert } from '../redshift/authorities.ts';
+import { type PreparedDatabase, prepareDatabase } from '../redshift/request.ts';
+import { sharedDatabaseCredentials, timed, type TimedCredentials } from '../redshift/shared-credentials.ts';
+import type { Reporter } from '../reporter.ts';
+import { env } from '../runtime/env.ts';
+import { given } from './given.ts';
+import type { Values } from './options.ts';
+import { connectionOptions, sessionOptions } from './session-options.ts';
+import { sessionShape } from './session-shape.ts';
+import { commandSessions } from './session-source.ts';
+import { oneOf, wholeNumber } from './values.ts';
+
+type RedshiftValues = Values<'redshift credentials'>;
+type SessionValues = Values<'credential-process'>;
+
+/** What every `redshift` command works with. Nothing has been read or asked yet. */
+export interface Redshift extends AsyncDisposable {
+  readonly request: PreparedDatabase;
+  readonly connection: ConnectionOptions;
+  /** AWS credentials: of a session, or those of the environment. */
+  readonly aws: AwsCredentialSource;
+  /** Database credentials, shared with other processes unless that is off. */
+  credentials(): Promise<TimedCredentials>;
+}
+
+/** @throws RolesAnywhereError INVALID_ARGUMENT */
+export async function openRedshift(values: RedshiftValues, reporter: Reporter): Promise<Redshift> {
+  const session = sessionValues(values);
+  const request = databaseRequest(values);
+  const connection = connectionOptions(values, reporter);
+  const sessions =
+    session &&
+    (await commandSessions(session, sessionOptions(session, reporter), reporter, { triesAgain: false }));
+  const aws: AwsCredentialSource =
+    sessions === undefined
+      ? () => Promise.resolve(environmentCredentials())
+      : async ({ forceRefresh = false } = {}) => (await sessions.open({ fresh: forceRefresh })).credentials;
+  // Told now: without a certificate, what is missing is missing for good.
+  if (sessions === undefined) environmentCredentials();
+
+  const timeoutSeconds = connection.timeoutSeconds ?? 60;
+  const shapeOf = async (): Promise<string | undefined> => {
+    const origin = session === undefined ? environmentCredentials().accessKeyId : await sessionShape(session);
+    if (origin === undefined) return undefined;
+    return JSON.stringify(['redshift', origin, request, ...variables.map((name) => env(name) ?? null)]);
+  };
+  return {
+    request,
+    connection,
+    aws,
+    async credentials() {
+      const shape = values['no-cache'] ? undefined : await shapeOf();
+      if (shape === undefined)
+        return timed(await getDatabaseCredentials(request, aws, connection), new Date());
+      return sharedDatabaseCredentials({
+        directory: cacheDirectory(),
+        shape,
+        request: (seconds) =>
+          getDatabaseCredentials(request, aws, { ...connection, timeoutSeconds: seconds }),
+        timeoutSeconds,
+        isCurrent: async () => (await shapeOf()) === shape,
+        reporter,
+      });
+    },
+    [Symbol.asyncDispose]: async () => sessions?.[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * What the command line says of the database.
+ *
+ * @throws RolesAnywhereError INVALID_ARGUMENT
+ */
+export function databaseRequest(values: RedshiftValues): PreparedDatabase {
+  return prepareDatabase(
+    given({
+      region: regionOf(values),
+      cluster: values.cluster,
+      workgroup: values.workgroup,
+      customDomain: values['custom-domain'],
+      database: values.database,
+      dbUser: values['db-user'],
+      autoCreate: values['auto-create'],
+      dbGroups: values['db-group'],
+      durationSeconds: wholeNumber('duration', values.duration, 900, 3600),
+      host: values.host,
+      port:
+        values['port-db'] === undefined ? undefined : wholeNumber('port-db', values['port-db'], 1, 65_535),
+    }),
+  );
+}
+
+/** What decides, beside the options, which service answers. */
+const variables = [
+  'AWS_ENDPOINT_URL_REDSHIFT',
+  'AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS',
+  'AWS_ENDPOINT_URL',
+  'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
+  'AWS_USE_FIPS_ENDPOINT',
+  'AWS_USE_DUALSTACK_ENDPOINT',
+  'AWS_CA_BUNDLE',
+];
+
+const arns = ['trust-anchor-arn', 'profile-arn', 'role-arn'] as const;
+
+/**
+ * The session that the options describe: all of it, or none, so that a forgotten option does not quietly mean the
+ * credentials of the environment. Its region is the trust anchor's: `--region` is the database's.
+ */
+function sessionValues(values: RedshiftValues): SessionValues | undefined {
+  const isSession = ['certificate', 'private-key', ...arns].some(
+    (name) => values[name as keyof RedshiftValues] !== undefined,
+  );
+  if (!isSession) return undefined;
+  const [trustAnchorArn, profileArn, roleArn] = arns.map((name) => {
+    const arn = values[name];
+    if (arn !== undefined) return arn;
+    throw new RolesAnywhereError('INVALID_ARGUMENT', `missing --${name}`, {
+      hint: `a session needs ${arns.map((each) => `--${each}`).join(', ')}`,
+    });
+  });
+  return {
+    ...values,
+    'trust-anchor-arn': trustAnchorArn ?? '',
+    'profile-arn': profileArn ?? '',
+    'role-arn': roleArn ?? '',
+    region: undefined,
+    cache: !values['no-cache'],
+  };
+}
+
+function regionOf(values: RedshiftValues): string {
+  const anchor = values['trust-anchor-arn'];
+  const region =
+    values.region ??
+    (anchor === undefined
+      ? (env('AWS_REGION') ?? env('AWS_DEFAULT_REGION'))
+      : parseArn('--trust-anchor-arn', anchor).region);
+  if (region !== undefined) return region;
+  throw new RolesAnywhereError('INVALID_ARGUMENT', 'no region is given', {
+    hint: 'give --region, or set AWS_REGION',
+  });
+}
+
+/** How a client shall connect, but for the login. */
+export type TlsOptions = Pick<DatabaseConnection, 'sslMode' | 'sslRootCert'>;
+
+/** @throws RolesAnywhereError INVALID_ARGUMENT, FILE_UNREADABLE */
+export function tlsOptions(
+  values: { readonly sslmode: string; readonly sslrootcert: string | undefined },
+  reporter: Reporter,
+): TlsOptions {
+  const sslMode = oneOf('sslmode', values.sslmode, sslModes);
+  const options = { sslMode, sslRootCert: sslRootCert(values.sslrootcert, sslMode) };
+  if (!sslMode.startsWith('verify')) {
+    reporter.warn(
+      `with --sslmode ${sslMode} the client does not check whom it sends the password to`,
+      'leave --sslmode out',
+    );
+  } else if (options.sslRootCert.file === undefined) {
+    reporter.warn(
+      'no file with the authorities of this system was found: psql and its like will refuse to connect',
+      'name one with --sslrootcert FILE',
+    );
+  }
+  return options;
+}
+
+export function connectionOf(
+  { host, port, database, dbUser, dbPassword }: DatabaseCredentials,
+  tls: TlsOptions,
+  withPassword = true,
+): DatabaseConnection {
+  return { host, port, database, user: dbUser, password: withPassword ? dbPassword : undefined, ...tls };
+}

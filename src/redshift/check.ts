@@ -1,0 +1,100 @@
+import type { CallerIdentity } from '../aws/sts.ts';
+import { getCallerIdentity } from '../aws/sts.ts';
+import type { ConnectionOptions } from '../aws/http.ts';
+import type { ServiceErrorDetails } from '../aws/service-error.ts';
+import { RolesAnywhereError } from '../errors.ts';
+import type { HmacCredentials } from '../sigv4/hmac.ts';
+import type { Address, Login } from './api.ts';
+import type { DatabaseConnection } from './connection.ts';
+import { type AwsCredentialSource, findAddress, requestLogin } from './credentials.ts';
+import { permissionPolicy } from './policy.ts';
+import { checkTls, isPrivate, logIn, reachPort, resolveHost } from './reach.ts';
+import type { PreparedDatabase } from './request.ts';
+
+export interface CheckOptions {
+  readonly request: PreparedDatabase;
+  /** New ones: what is checked is what is true now. */
+  readonly aws: AwsCredentialSource;
+  readonly connection: ConnectionOptions;
+  readonly tls: Pick<DatabaseConnection, 'sslMode' | 'sslRootCert'>;
+}
+
+/** Something that holds, in a few words. */
+export interface Finding {
+  readonly step: string;
+  readonly holds: string;
+}
+
+/**
+ * Walks the whole way to the database, a step at a time, and says what holds.
+ *
+ * @throws RolesAnywhereError at the first step that fails, with its likely cause as the hint
+ */
+export async function* checkRedshift(options: CheckOptions): AsyncGenerator<Finding> {
+  const { request, connection, tls } = options;
+  const aws = await options.aws({ forceRefresh: true });
+  yield { step: 'credentials', holds: `AWS access key ${aws.accessKeyId}` };
+
+  const caller = await getCallerIdentity(aws, { ...connection, region: request.region });
+  yield { step: 'caller', holds: caller.arn };
+
+  const login = await allowed(options, caller, 'LogIn', () => requestLogin(request, aws, connection));
+  yield { step: 'permission', holds: `to log in as ${login.dbUser} until ${login.expiration.toISOString()}` };
+
+  const address = await findDatabase(options, caller, aws);
+  yield { step: 'database', holds: `${address.host}, port ${address.port}` };
+
+  yield* reach(address, login, { ...options, tls });
+}
+
+async function* reach(
+  address: Address,
+  login: Login,
+  { request, tls }: CheckOptions,
+): AsyncGenerator<Finding> {
+  const addresses = await resolveHost(address.host);
+  const kind = addresses.some(isPrivate) ? ' (private)' : '';
+  yield { step: 'host', holds: `${addresses.join(', ')}${kind}` };
+
+  await reachPort(address, addresses);
+  yield { step: 'port', holds: `${address.port} is open` };
+
+  const { dbUser: user, dbPassword: password } = login;
+  const database: DatabaseConnection = { ...address, database: request.database, user, password, ...tls };
+  if (tls.sslMode !== 'disable') {
+    const { protocol, issuer } = await checkTls(database, addresses);
+    yield { step: 'TLS', holds: `${protocol}, certificate by ${issuer} (${tls.sslMode})` };
+  }
+  yield { step: 'login', holds: `select current_user: ${await logIn(database)}` };
+}
+
+function findDatabase(options: CheckOptions, caller: CallerIdentity, aws: HmacCredentials): Promise<Address> {
+  return allowed(options, caller, 'FindDatabase', () =>
+    findAddress(options.request, aws, options.connection),
+  );
+}
+
+/** A refusal for want of a permission says which one: the statement as the role's policy must have it. */
+async function allowed<T>(
+  { request }: CheckOptions,
+  { account }: CallerIdentity,
+  sid: string,
+  ask: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof RolesAnywhereError) || error.code !== 'SERVICE_REFUSED') throw error;
+    const { code } = error.cause as ServiceErrorDetails;
+    if (code !== 'AccessDenied' && code !== 'AccessDeniedException') throw error;
+    const { Statement } = permissionPolicy(request, account);
+    const needed =
+      sid === 'LogIn'
+        ? Statement.filter(({ Sid }) => Sid !== 'FindDatabase')
+        : Statement.filter(({ Sid }) => Sid === sid);
+    throw new RolesAnywhereError(error.code, error.message, {
+      cause: error.cause,
+      hint: `the role needs the permission ${needed.map((statement) => JSON.stringify(statement)).join(' ')}`,
+    });
+  }
+}
