@@ -2,6 +2,7 @@ import { parseArn } from '../aws/arn.ts';
 import { environmentCredentials } from '../aws/environment-credentials.ts';
 import type { ConnectionOptions } from '../aws/http.ts';
 import { cacheDirectory } from '../credentials/cache/directory.ts';
+import type { OpenedSession } from '../credentials/session-source.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import { type DatabaseConnection, sslModes } from '../redshift/connection.ts';
 import {
@@ -30,6 +31,8 @@ export interface Redshift extends AsyncDisposable {
   readonly connection: ConnectionOptions;
   /** AWS credentials: of a session, or those of the environment. */
   readonly aws: AwsCredentialSource;
+  /** Opens the session alone; undefined where there is none. */
+  readonly openSession: (() => Promise<OpenedSession>) | undefined;
   /** Database credentials, shared with other processes unless that is off. */
   credentials(): Promise<TimedCredentials>;
 }
@@ -59,6 +62,7 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
     request,
     connection,
     aws,
+    openSession: sessions && (() => sessions.open()),
     async credentials() {
       const shape = values['no-cache'] ? undefined : await shapeOf();
       if (shape === undefined)

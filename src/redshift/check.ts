@@ -1,6 +1,8 @@
 import type { CallerIdentity } from '../aws/sts.ts';
 import { getCallerIdentity } from '../aws/sts.ts';
 import type { ConnectionOptions } from '../aws/http.ts';
+import { formatName } from '../certificate/name.ts';
+import type { OpenedSession } from '../credentials/session-source.ts';
 import type { ServiceErrorDetails } from '../aws/service-error.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import type { HmacCredentials } from '../sigv4/hmac.ts';
@@ -13,8 +15,9 @@ import type { PreparedDatabase } from './request.ts';
 
 export interface CheckOptions {
   readonly request: PreparedDatabase;
-  /** New ones: what is checked is what is true now. */
   readonly aws: AwsCredentialSource;
+  /** Opens the session that the credentials are of, where there is one. */
+  readonly openSession: (() => Promise<OpenedSession>) | undefined;
   readonly connection: ConnectionOptions;
   readonly tls: Pick<DatabaseConnection, 'sslMode' | 'sslRootCert'>;
 }
@@ -32,8 +35,15 @@ export interface Finding {
  */
 export async function* checkRedshift(options: CheckOptions): AsyncGenerator<Finding> {
   const { request, connection, tls } = options;
-  const aws = await options.aws({ forceRefresh: true });
-  yield { step: 'credentials', holds: `AWS access key ${aws.accessKeyId}` };
+  const session = await options.openSession?.();
+  if (session?.certificate !== undefined) {
+    const { subject, notAfter } = session.certificate;
+    yield { step: 'certificate', holds: `${formatName(subject)}, until ${notAfter.toISOString()}` };
+  }
+  const aws = session?.credentials ?? (await options.aws());
+  yield session === undefined
+    ? { step: 'credentials', holds: `AWS access key ${aws.accessKeyId}` }
+    : { step: 'session', holds: `until ${session.credentials.expiration.toISOString()}` };
 
   const caller = await getCallerIdentity(aws, { ...connection, region: request.region });
   yield { step: 'caller', holds: caller.arn };

@@ -104,13 +104,11 @@ export async function checkTls(
  *
  * @throws RolesAnywhereError FILE_UNREADABLE
  */
-function tlsOptionsOf({
-  host,
-  sslMode,
-  sslRootCert: { file },
-}: DatabaseConnection): ConnectionOptions {
+function tlsOptionsOf({ host, sslMode, sslRootCert: { file } }: DatabaseConnection): ConnectionOptions {
   const verifies = sslMode.startsWith('verify');
   return {
+    // Without both, Node would check an address against the name localhost.
+    host,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     rejectUnauthorized: verifies,
     ...(verifies && file !== undefined && file !== 'system' ? { ca: readAuthorities(file) } : {}),

@@ -16,6 +16,7 @@ const words: Readonly<Record<string, string>> = {
   EBADF: 'it is not open',
   EBUSY: 'it is in use',
   EAGAIN: 'it stays silent',
+  ECONNREFUSED: 'nothing listens there',
 };
 
 /** The code of a system error, such as `ENOENT`; undefined of anything else. */
