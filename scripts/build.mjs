@@ -59,6 +59,8 @@ const shared = [
   'src/cli/exit-codes.ts',
   'src/cli/fast-path.ts',
   'src/cli/options.ts',
+  'src/cli/table/redshift.ts',
+  'src/cli/table/session.ts',
   'src/cli/output.ts',
   'src/cli/wants-cache.ts',
 ];
