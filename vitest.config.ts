@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { executableFile } from './test/support/executable.ts';
 
@@ -36,10 +37,18 @@ export default defineConfig({
         },
       },
       {
+        resolve: {
+          alias: [
+            { find: /^.*\/runtime\/transport\.ts$/, replacement: resolve('test/support/bun-transport.ts') },
+          ],
+        },
         test: {
           ...endToEnd,
           name: 'exe',
-          include: ['test/cli/*.test.ts', 'test/clients/ml-dsa.e2e.test.ts', 'test/executable/**/*.test.ts'],
+          include: [
+            ...['test/cli/*.test.ts', 'test/clients/ml-dsa.e2e.test.ts', 'test/executable/**/*.test.ts'],
+            ...['test/aws/*.test.ts', 'test/runtime/transport.test.ts'],
+          ],
           globalSetup: [...endToEnd.globalSetup, 'test/support/executable-setup.ts'],
           env: { ROLESANYWHERE_TEST_EXECUTABLE: executableFile },
           sequence: { groupOrder: 1 },

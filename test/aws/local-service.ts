@@ -73,6 +73,7 @@ export async function localProxy(
   server.on('connect', (request, socket: Duplex) => {
     const authorization = request.headers['proxy-authorization'];
     received.push({ line: `CONNECT ${request.url ?? ''}`, authorization });
+    socket.on('error', () => undefined);
     if (options.refuse !== undefined) {
       socket.end(`HTTP/1.1 ${options.refuse} No\r\nContent-Length: 0\r\n\r\n`);
       return;

@@ -411,7 +411,7 @@ describe('through a proxy', () => {
   });
 
   test('one that never answers', async () => {
-    const silent = createServer();
+    const silent = createServer((socket) => socket.on('error', () => undefined));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     via(silent.address() as AddressInfo);
     const run = (): Promise<Session> =>

@@ -8,6 +8,9 @@ interface FetchOptions extends RequestInit {
   readonly decompress: boolean;
 }
 
+/** As on Node.js; Bun's own limit is some 300 kB. */
+const maxHeaderBytes = 16 * 1024;
+
 /**
  * What transport.ts does on Node.js, by the runtime's own `fetch`: `node:https` takes three times as long to load.
  * It does not tell when the connection stands, so that both limits are one.
@@ -15,7 +18,7 @@ interface FetchOptions extends RequestInit {
  * @throws TransportError or the runtime's own error, whose codes are Node's
  */
 export async function exchange(request: Exchange): Promise<Answer> {
-  const { url, method, headers, body, ca, verifyTls, proxy, maxAnswerBytes } = request;
+  const { url, method, body, ca, verifyTls, proxy, maxAnswerBytes } = request;
   const abort = new AbortController();
   const limit = (code: TransportError['code'], milliseconds: number) =>
     setTimeout(() => {
@@ -24,7 +27,7 @@ export async function exchange(request: Exchange): Promise<Answer> {
   const timers = [limit('OUT_OF_TIME', request.timeLeft), limit('NO_ANSWER', request.answerTimeout)];
   const options: FetchOptions = {
     method,
-    headers,
+    headers: { ...request.headers, connection: 'close' },
     body,
     proxy: proxy?.href ?? false,
     signal: abort.signal,
@@ -37,8 +40,10 @@ export async function exchange(request: Exchange): Promise<Answer> {
   };
   try {
     const response = await withoutNoProxy(() => fetch(url, options));
+    const headers = flatten(response.headers);
+    if (sizeOf(headers) > maxHeaderBytes) throw headerOverflow();
     const answer = await collect(response, maxAnswerBytes);
-    return { status: response.status, headers: flatten(response.headers), body: answer };
+    return { status: response.status, headers, body: answer };
   } catch (error) {
     throw translate(error);
   } finally {
@@ -78,6 +83,14 @@ function flatten(headers: Headers): Answer['headers'] {
   return flat;
 }
 
+function sizeOf(headers: Answer['headers']): number {
+  return Object.entries(headers).flat().join('').length;
+}
+
+function headerOverflow(): Error {
+  return Object.assign(new Error('Header overflow'), { code: 'HPE_HEADER_OVERFLOW' });
+}
+
 /** The few errors that Bun does not call by Node's names. */
 function translate(error: unknown): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException;
@@ -86,6 +99,7 @@ function translate(error: unknown): unknown {
     return new TransportError('PROXY_REFUSED', Number(status));
   }
   if (code === 'UnrequestedUpgrade') return hangUp();
+  if (code === 'ResponseHeadersTooLarge') return headerOverflow();
   // Its parser's errors alone are in lower case.
   return /[a-z]/.test(code) ? Object.assign(new Error(message), { code: `HPE_${code}` }) : error;
 }
