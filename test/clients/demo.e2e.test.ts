@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -26,7 +26,7 @@ describe('npm run demo', () => {
     spawn(process.execPath, ['scripts/demo.mjs'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
-        PATH: `${requirePart('aws').replace(/\/aws$/, '')}:${process.env['PATH'] ?? ''}`,
+        PATH: `${dirname(requirePart('aws'))}:${dirname(requirePart('postgres'))}:${process.env['PATH'] ?? ''}`,
         HOME: temporary,
         TMPDIR: temporary,
         AWS_PROFILE: 'no-such-profile',
@@ -37,6 +37,9 @@ describe('npm run demo', () => {
         AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
         AWS_ENDPOINT_URL_ROLESANYWHERE: 'http://127.0.0.1:1',
         AWS_USE_FIPS_ENDPOINT: 'true',
+        PGHOST: '127.0.0.1',
+        PGUSER: 'nobody',
+        PGSSLMODE: 'disable',
         HTTPS_PROXY: 'http://127.0.0.1:1',
         http_proxy: 'http://127.0.0.1:1',
       },
@@ -55,18 +58,20 @@ describe('npm run demo', () => {
 
   beforeEach(async () => {
     temporary = await mkdtemp(join(tmpdir(), 'demo-test-'));
+    await chmod(temporary, 0o711); // as /tmp lets everybody pass
   });
 
   afterEach(async () => {
     await rm(temporary, { recursive: true, force: true });
   });
 
-  it('shows the caller by both clients, and leaves nothing behind', async () => {
+  it('shows the caller by both clients and the user in a database, and leaves nothing behind', async () => {
     const { code, stdout, stderr } = await end(start());
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const arn = /arn:aws:sts::123456789012:assumed-role\/emulator\/[0-9a-f]{40}/;
     expect(stdout).toMatch(new RegExp(`^SDK for JS .*${arn.source}$`, 'm'));
     expect(stdout).toMatch(new RegExp(`^AWS CLI .*${arn.source}$`, 'm'));
+    expect(stdout).toMatch(/^psql .*current_user: IAMA:analyst$/m);
     expect(stdout).toMatch(new RegExp(`^done .*${arn.source}$`, 'm'));
     expect(await readdir(temporary)).toEqual([]);
     expect(await processesAbout(temporary)).toEqual([]);
