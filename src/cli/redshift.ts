@@ -56,7 +56,15 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
   const shapeOf = async (): Promise<string | undefined> => {
     const origin = session === undefined ? environmentCredentials().accessKeyId : await sessionShape(session);
     if (origin === undefined) return undefined;
-    return JSON.stringify(['redshift', origin, request, ...variables.map((name) => env(name) ?? null)]);
+    // Nobody who checks the service shall get what was asked for unchecked.
+    const trust = [values['ca-bundle'] ?? null, values['no-verify-ssl']];
+    return JSON.stringify([
+      'redshift',
+      origin,
+      request,
+      trust,
+      ...variables.map((name) => env(name) ?? null),
+    ]);
   };
   return {
     request,

@@ -167,6 +167,16 @@ describe('with AWS credentials of the environment', () => {
     });
   });
 
+  it('shares nothing that came unchecked with who checks', async () => {
+    await using service = await localService([login('first'), login('second')]);
+    const shared = environment(`http://127.0.0.1:${service.port}`);
+    const passwords = [];
+    for (const more of [['--no-verify-ssl'], [], ['--no-verify-ssl'], []]) {
+      passwords.push(parse((await run([...line, ...more], { env: shared })).stdout)['dbPassword']);
+    }
+    expect(passwords).toEqual(['first', 'second', 'first', 'second']);
+  });
+
   it('waits out throttling, and says so', async () => {
     const throttled = Array.from({ length: 6 }, () => refusal('Throttling', 'Rate exceeded', 400));
     const { code, stderr, received } = await ask([...throttled, login()]);
