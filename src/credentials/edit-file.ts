@@ -81,16 +81,15 @@ async function takeLock(target: string, signal: AbortSignal): Promise<Lock> {
     throw unwritable(target, reasonOf(error), error);
   }
   if (lock !== undefined) return lock;
-  throw unwritable(target, signal.aborted ? 'interrupted' : `another process does not let go of ${path}`);
+  throw unwritable(target, signal.aborted ? 'interrupted' : `another process does not let go of ${path}-*`);
 }
 
 /** What killed processes left behind; and what one is at that lost its lock, which then fails. */
 async function removeLeftovers(target: string): Promise<void> {
   const folder = dirname(target);
   const prefix = basename(target) + mark;
-  // A folder that nobody may list has none that anybody can find.
   const names = await readdir(folder).catch(() => []);
-  const leftovers = names.filter((name) => name.startsWith(prefix) && name !== `${prefix}lock`);
+  const leftovers = names.filter((name) => name.startsWith(prefix) && !name.startsWith(`${prefix}lock-`));
   await Promise.all(leftovers.map((name) => unlink(join(folder, name)).catch(() => undefined)));
 }
 

@@ -1,150 +1,205 @@
-import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  futimesSync,
-  linkSync,
-  openSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
-import type { BigIntStats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readdirSync, utimesSync, writeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { errnoOf } from './errno.ts';
+import { uniqueId } from './platform.ts';
+import { removeQuietly } from './remove-quietly.ts';
 
-/** A lock between processes: a file that only one of them can make, and that its owner keeps touching. */
-export interface Lock {
-  /** Whether it is still ours: another takes it when this process shows no sign of life, as when it is suspended. */
-  isHeld(): boolean;
-  release(): void;
+/** How often a holder shows that it lives, in milliseconds. */
+const beat = 500;
+
+/** A holder that showed no life for so long is gone, or stopped: it holds nobody up any longer. */
+const deadAfter = 2500;
+
+/**
+ * So much of the time between two looks counts at most, in milliseconds. The machine may have slept, and the holder with
+ * us; and where so many processes start at once that who waits seldom gets to look, the holder seldom gets to beat.
+ */
+const longestLook = 200;
+
+/** A holder as it looked last, when that was, and for how long it had looked so. */
+interface Look {
+  readonly number: number;
+  readonly time: number | undefined;
+  readonly at: number;
+  readonly silence: number;
+}
+
+/**
+ * A lock between processes: a file that exactly one of them can make (O_EXCL, which NFS knows too), and whose holder
+ * sets the file's time again and again. Who waits looks whether that time changes, by a clock of its own that nobody
+ * sets: no clock of a file server counts, and no process number that means nothing in another container.
+ *
+ * What nobody can do atomically is to take a dead holder's file away and to make one's own. So nobody does: the files
+ * are numbered, the highest is the lock, and the successor of a dead holder makes the next. Of many exactly one can.
+ * Only the one who holds the lock and gives it back takes the files of its dead predecessors away.
+ *
+ * Whoever lives but was stopped for longer than `deadAfter` loses it, and asks `isHeld` before what must not be done
+ * twice.
+ */
+export class Lock {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #owner = uniqueId();
+  #seen: Look | undefined;
+  #held: number | undefined;
+  #heart: ReturnType<typeof setInterval> | undefined;
+
+  /** @param path of its files, each with a number behind it; their folder must exist when it is taken */
+  constructor(path: string, clock = systemClock) {
+    this.#path = path;
+    this.#clock = clock;
+  }
+
+  /**
+   * Takes it when nobody has it, or when its holder has shown no life for 2.5 s in which this was called again and again.
+   *
+   * @throws the system's errors
+   */
+  tryTake(): boolean {
+    const current = this.#highest();
+    const seen = current > 0 ? this.#look(current) : undefined;
+    if (seen !== undefined && seen.silence < deadAfter) return false;
+    const number = current + 1;
+    if (!this.#make(number)) return false;
+    // Between our look and our file others may have come and gone, and one of them have the lock by now.
+    const isOvertaken = seen !== undefined && ![seen.time, undefined].includes(this.#timeOf(current));
+    if (isOvertaken || this.#highest() !== number) {
+      removeQuietly(this.#file(number));
+      return false;
+    }
+    this.#held = number;
+    this.#beat();
+    this.#heart = setInterval(() => {
+      this.#beat();
+    }, beat);
+    this.#heart.unref();
+    return true;
+  }
+
+  /** Whether it was taken, not given back, and nobody has taken us for dead. */
+  isHeld(): boolean {
+    try {
+      return this.#held !== undefined && this.#isOurs(this.#held) && this.#highest() === this.#held;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Gives it back, if it is still ours. */
+  release(): void {
+    clearInterval(this.#heart);
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined || !this.#isOurs(held)) return;
+    for (const number of this.#numbers().filter((each) => each < held)) removeQuietly(this.#file(number));
+    removeQuietly(this.#file(held));
+  }
+
+  #make(number: number): boolean {
+    const file = this.#file(number);
+    let descriptor: number;
+    try {
+      descriptor = openSync(file, 'wx', 0o600);
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+    try {
+      writeSync(descriptor, this.#owner);
+    } catch (error) {
+      removeQuietly(file);
+      throw error;
+    } finally {
+      closeSync(descriptor);
+    }
+    return true;
+  }
+
+  #numbers(): number[] {
+    const prefix = `${basename(this.#path)}-`;
+    return readdirSync(dirname(this.#path))
+      .filter((file) => file.startsWith(prefix))
+      .map((file) => Number(file.slice(prefix.length)))
+      .filter(Number.isSafeInteger);
+  }
+
+  /** 0 when nobody has it. */
+  #highest(): number {
+    return Math.max(0, ...this.#numbers());
+  }
+
+  #look(number: number): Look {
+    const [time, at, seen] = [this.#timeOf(number), this.#clock.elapsed(), this.#seen];
+    const isSilent = seen?.number === number && seen.time === time;
+    const silence = isSilent ? seen.silence + Math.min(at - seen.at, longestLook) : 0;
+    return (this.#seen = { number, time, at, silence });
+  }
+
+  /** By opening it: NFS then asks the server, and does not answer from what it remembers (close-to-open consistency). */
+  #timeOf(number: number): number | undefined {
+    try {
+      const descriptor = openSync(this.#file(number), 'r');
+      try {
+        return fstatSync(descriptor).mtimeMs;
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch {
+      return undefined;
+    }
+  }
+
+  #beat(): void {
+    const held = this.#held;
+    if (held === undefined || !this.#isOurs(held)) return;
+    const now = this.#clock.now();
+    try {
+      utimesSync(this.#file(held), now, now);
+    } catch {
+      // To others that is silence.
+    }
+  }
+
+  /** Another may have taken us for dead, and a third have made the same number again. */
+  #isOurs(number: number): boolean {
+    try {
+      return readFileSync(this.#file(number), 'latin1') === this.#owner;
+    } catch {
+      return false;
+    }
+  }
+
+  #file(number: number): string {
+    return `${this.#path}-${number}`;
+  }
 }
 
 export interface LockOptions {
-  /** Milliseconds to wait for another owner that lives. */
+  /** Milliseconds to wait for another holder that lives. */
   readonly patience: number;
   /** Ends the patience. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
 
-/** How often the owner touches its lock, and after how much silence it counts as dead, in milliseconds. */
-const heartbeat = 500;
-const deadAfter = 2500;
-/** No wait between two looks counts for more: the machine, or we, may have slept meanwhile, and the owner with us. */
-const longestLook = 250;
-
 /**
- * Takes the lock, at once, after its owner released it, or 2.5 s after its owner died.
+ * Takes a lock, at once or as soon as nobody else has it.
  *
- * Whoever is alive but was suspended for longer loses it, and can tell by `isHeld` before it does what must not be
- * done twice. Times of the file system are only compared with each other: its clock may differ from ours.
- *
- * @param path the lock's own file, beside what it guards; its folder must exist
- * @returns undefined where another owner still lives when the patience ends
- * @throws the system's error when the file cannot be made
+ * @param path of its files, beside what it guards
+ * @returns undefined where another holder still lives when the patience ends
+ * @throws the system's errors
  */
 export async function acquireLock(
   path: string,
   { patience, signal, clock = systemClock }: LockOptions,
 ): Promise<Lock | undefined> {
-  const began = clock.elapsed();
-  let seen: BigIntStats | undefined;
-  let looked = began;
-  let silence = 0;
-  for (;;) {
-    const lock = tryLock(path, clock);
-    if (lock !== undefined) return lock;
-    const now = clock.elapsed();
-    if (now - began >= patience || signal?.aborted === true) return undefined;
-    const current = statusOf(path);
-    const isSilent = current !== undefined && seen !== undefined && isSameBeat(current, seen);
-    silence = isSilent ? silence + Math.min(now - looked, longestLook) : 0;
-    [seen, looked] = [current, now];
-    if (isSilent && silence >= deadAfter) remove(path, (lock) => isSameBeat(lock, current));
-    else await clock.sleep(20 + 40 * Math.random(), signal);
+  const lock = new Lock(path, clock);
+  const end = clock.elapsed() + patience;
+  while (!lock.tryTake()) {
+    if (clock.elapsed() >= end || signal?.aborted === true) return undefined;
+    await clock.sleep(20 + 40 * Math.random(), signal);
   }
-}
-
-function tryLock(path: string, clock: Clock): Lock | undefined {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'wx', 0o600);
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return undefined;
-    throw error;
-  }
-  const own = fstatSync(descriptor, { bigint: true });
-  const isOurs = (other: BigIntStats): boolean => other.ino === own.ino && other.dev === own.dev;
-  const closing = new AbortController();
-  const release = (): void => {
-    closing.abort();
-    try {
-      remove(path, isOurs);
-    } catch {
-      // It cannot be removed any more: soon it counts as dead.
-    } finally {
-      closeSync(descriptor);
-    }
-  };
-  try {
-    // For people who wonder whose it is.
-    writeSync(descriptor, `${process.pid}\n`);
-  } catch (error) {
-    release();
-    throw error;
-  }
-  void beat(descriptor, clock, closing.signal);
-  return {
-    isHeld() {
-      const current = statusOf(path);
-      return current !== undefined && isOurs(current);
-    },
-    release,
-  };
-}
-
-/** By its descriptor: a lock that another has made meanwhile under the same name is none of ours. */
-async function beat(descriptor: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    await clock.sleep(heartbeat, signal);
-    if (signal.aborted) return;
-    const now = clock.now();
-    try {
-      futimesSync(descriptor, now, now);
-    } catch {
-      // To others that is silence; who holds the lock asks before it acts.
-    }
-  }
-}
-
-/**
- * Removes the lock if it is the one that is meant. Another process may put its own in the place between a look and an
- * unlink: so it is moved aside, which only one can do, and looked at there.
- */
-function remove(path: string, isMeant: (lock: BigIntStats) => boolean): void {
-  const aside = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    renameSync(path, aside);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  const moved = statusOf(aside);
-  try {
-    if (moved !== undefined && !isMeant(moved)) linkSync(aside, path);
-    unlinkSync(aside);
-  } catch {
-    // A third one has taken the place, or cleaned up.
-  }
-}
-
-function statusOf(path: string): BigIntStats | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false });
-}
-
-function isSameBeat(one: BigIntStats, other: BigIntStats): boolean {
-  return one.ino === other.ino && one.dev === other.dev && one.mtimeNs === other.mtimeNs;
+  return lock;
 }

@@ -131,7 +131,7 @@ describe('a file', () => {
   });
 
   it('loses what killed processes left beside it, and nothing else', async () => {
-    for (const name of ['.rolesanywhere-0a1b', '.rolesanywhere-lock.0a1b', '.bak', '-other']) {
+    for (const name of ['.rolesanywhere-0a1b', '.rolesanywhere-0a1b.tmp', '.bak', '-other']) {
       writeFileSync(file + name, 'left');
     }
     await editFile(file, append('new'));
@@ -139,10 +139,10 @@ describe('a file', () => {
   });
 
   it('is waited for no longer once a signal is aborted', async () => {
-    writeFileSync(`${file}.rolesanywhere-lock`, '1\n');
+    writeFileSync(`${file}.rolesanywhere-lock-1`, '1\n');
     const stop = new AbortController();
     stop.abort();
     await expectCode(() => editFile(file, append('new'), stop.signal), 'FILE_UNWRITABLE');
-    expect(readdirSync(folder)).toEqual(['credentials.rolesanywhere-lock']);
+    expect(readdirSync(folder)).toEqual(['credentials.rolesanywhere-lock-1']);
   });
 });

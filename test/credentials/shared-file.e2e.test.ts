@@ -42,7 +42,7 @@ async function ours(): Promise<readonly string[]> {
 
 // Kills that hit while it holds the lock would each cost the next one 2.5 s; so the dead owner's lock is taken away.
 // That it also passes on by itself, test/runtime/lock.test.ts holds, and the last run here.
-const clearLock = () => rm(`${file}.rolesanywhere-lock`, { force: true });
+const clearLock = () => rm(`${file}.rolesanywhere-lock-1`, { force: true });
 
 /** Starts it, waits for its first word, and kills it up to so many milliseconds later. */
 async function kill(words: readonly string[], within: number): Promise<void> {
@@ -105,7 +105,7 @@ it(
         await ours();
         await clearLock();
       }
-      await writeFile(`${file}.rolesanywhere-lock`, '1\n');
+      await writeFile(`${file}.rolesanywhere-lock-1`, '1\n');
       await run();
       expect((await readdir(folder)).filter((name) => name.startsWith('credentials'))).toEqual([
         'credentials',

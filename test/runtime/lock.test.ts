@@ -1,9 +1,8 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../src/runtime/lock.ts';
-import type { Lock } from '../../src/runtime/lock.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { acquireLock, Lock } from '../../src/runtime/lock.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 let folder = '';
@@ -14,127 +13,216 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'rolesanywhere-lock-'));
   path = join(folder, 'lock');
   clock = new FakeClock();
+  // What holders beat by.
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   rmSync(folder, { recursive: true });
 });
 
+const lock = () => new Lock(path, clock);
 const acquire = (patience = 60_000) => acquireLock(path, { patience, clock });
+const files = () => readdirSync(folder);
+
+/** Every holder there is was killed, or stopped. */
+const stop = () => vi.clearAllTimers();
+
+/** Time passes, and who holds the lock lives in it. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += 50) {
+    await clock.advance(50);
+    vi.advanceTimersByTime(50);
+  }
+}
 
 /** When, in milliseconds from now, the promise is there; undefined if not within the time given. */
-async function timeOf(lock: Promise<Lock | undefined>, within: number): Promise<number | undefined> {
+async function timeOf(promise: Promise<unknown>, within: number): Promise<number | undefined> {
   const began = clock.elapsed();
-  const time = lock.then(() => clock.elapsed() - began);
-  for (let passed = 0; passed < within; passed += 50) await clock.advance(50);
+  const time = promise.then(() => clock.elapsed() - began);
+  await pass(within);
   return Promise.race([time, Promise.resolve(undefined)]);
 }
 
-async function held(patience?: number): Promise<Lock> {
-  const lock = await acquire(patience);
-  if (lock === undefined) throw new Error('nobody else holds it');
-  return lock;
+/** Nobody beats for it any more, and its file stays. */
+function dies(): void {
+  expect(lock().tryTake()).toBe(true);
+  stop();
+}
+
+/** Looks as often as a process that waits, and says who of them took it. */
+async function takenBy(waiting: readonly Lock[], within: number): Promise<readonly Lock[]> {
+  const taken: Lock[] = [];
+  for (let passed = 0; passed < within; passed += 50) {
+    await pass(50);
+    taken.push(...waiting.filter((each) => !taken.includes(each) && each.tryTake()));
+  }
+  return taken;
 }
 
 describe('a lock', () => {
-  it("is a file of this user's, with the owner's process number", async () => {
-    const lock = await held();
-    expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(lock.isHeld()).toBe(true);
-    lock.release();
-    expect(readdirSync(folder)).toEqual([]);
-    expect(lock.isHeld()).toBe(false);
+  it("is a file of this user's, with the holder's process number, until it is given back", () => {
+    const [first, second] = [lock(), lock()];
+    expect(first.isHeld()).toBe(false);
+    expect(first.tryTake()).toBe(true);
+    expect(second.tryTake()).toBe(false);
+    expect(files()).toEqual(['lock-1']);
+    expect(readFileSync(`${path}-1`, 'utf8')).toMatch(new RegExp(`^${process.pid}-`));
+    expect(statSync(`${path}-1`).mode & 0o777).toBe(0o600);
+    expect([first.isHeld(), second.isHeld()]).toEqual([true, false]);
+    first.release();
+    expect(files()).toEqual([]);
+    expect(first.isHeld()).toBe(false);
+    expect(second.tryTake()).toBe(true);
+    second.release();
+    expect(files()).toEqual([]);
+  });
+
+  it('is not the lock of another name', () => {
+    for (const name of ['other', 'lock-1', 'loc']) {
+      expect(new Lock(join(folder, name), clock).tryTake()).toBe(true);
+    }
+    expect(lock().tryTake()).toBe(true);
   });
 
   it('belongs to one at a time, and the next has it soon after', async () => {
-    const first = await held();
+    const first = await acquire();
     const next = acquire();
-    expect(await timeOf(next, 10_000)).toBeUndefined();
-    first.release();
+    expect(await timeOf(next, 20_000)).toBeUndefined();
+    first?.release();
     expect(await timeOf(next, 200)).toBeLessThanOrEqual(150);
     (await next)?.release();
-    expect(readdirSync(folder)).toEqual([]);
+    expect(files()).toEqual([]);
   });
 
   it('is not waited for longer than the patience lasts', async () => {
-    const first = await held();
+    const first = await acquire();
     const next = acquire(5000);
     const time = await timeOf(next, 10_000);
     expect(time).toBeGreaterThanOrEqual(5000);
     expect(time).toBeLessThanOrEqual(5150);
     expect(await next).toBeUndefined();
-    expect(first.isHeld()).toBe(true);
-    first.release();
+    expect(first?.isHeld()).toBe(true);
   });
 
   it('is not waited for any longer once a signal is aborted', async () => {
-    const first = await held();
-    const stop = new AbortController();
-    const next = acquireLock(path, { patience: 60_000, clock, signal: stop.signal });
-    await clock.advance(1000);
-    stop.abort();
+    await acquire();
+    const interruption = new AbortController();
+    const next = acquireLock(path, { patience: 60_000, clock, signal: interruption.signal });
+    await pass(1000);
+    interruption.abort();
     expect(await next).toBeUndefined();
-    first.release();
   });
 
-  it('passes on within 3 s when its owner was killed', async () => {
-    writeFileSync(path, '1\n');
+  it('passes on within 3 s when its holder was killed', async () => {
+    dies();
     const next = acquire();
     const time = await timeOf(next, 5000);
     expect(time).toBeGreaterThanOrEqual(2400);
     expect(time).toBeLessThanOrEqual(3000);
     (await next)?.release();
-    expect(readdirSync(folder)).toEqual([]);
+    expect(files()).toEqual([]);
   });
 
-  it('is no older for the clock of its file system, whatever that shows', async () => {
-    for (const year of [1980, 2100]) {
-      writeFileSync(path, '1\n');
-      utimesSync(path, new Date(Date.UTC(year)), new Date(Date.UTC(year)));
+  it('passes on when its holder was killed before it said who it is', async () => {
+    writeFileSync(`${path}-1`, '');
+    const next = acquire();
+    expect(await timeOf(next, 3000)).toBeGreaterThanOrEqual(2400);
+    (await next)?.release();
+    expect(files()).toEqual([]);
+  });
+
+  it('is no older for the clock of its file system or of another machine, whatever that shows', async () => {
+    for (const year of [1980, 2029, 2100]) {
+      dies();
+      utimesSync(`${path}-1`, new Date(Date.UTC(year)), new Date(Date.UTC(year)));
+      expect(lock().tryTake()).toBe(false);
       const next = acquire();
       expect(await timeOf(next, 5000)).toBeGreaterThanOrEqual(2400);
       (await next)?.release();
     }
   });
 
-  it('goes to one alone when many wait for a dead owner', async () => {
-    writeFileSync(path, '1\n');
-    const locks: Lock[] = [];
-    for (let i = 0; i < 20; i++) void acquire(10_000).then((lock) => lock && locks.push(lock));
-    await clock.advance(5000);
-    expect(locks.length).toBe(1);
-    expect(locks[0]?.isHeld()).toBe(true);
-    await clock.advance(10_000);
-    expect(locks.length).toBe(1);
-    locks[0]?.release();
-    expect(readdirSync(folder)).toEqual([]);
+  it('goes to one alone when many wait for a dead holder', async () => {
+    dies();
+    const [successor, ...others] = await takenBy(Array.from({ length: 20 }, lock), 10_000);
+    expect(others).toEqual([]);
+    expect(successor?.isHeld()).toBe(true);
+    successor?.release();
+    expect(files()).toEqual([]);
   });
 
-  it('stays with an owner whose machine slept', async () => {
-    const first = await held();
+  it('stays with a holder whose machine slept', async () => {
+    const first = await acquire();
     const next = acquire();
-    await clock.advance(1000);
-    await clock.suspend(3_600_000);
+    await pass(1000);
     // Whoever wakes first finds the patience ended, at the worst; never a lock to take away.
-    await clock.advance(5000);
+    await clock.suspend(3_600_000);
+    await pass(5000);
     expect(await next).toBeUndefined();
-    expect(first.isHeld()).toBe(true);
-    first.release();
+    expect(first?.isHeld()).toBe(true);
   });
 
-  it('is lost by an owner that was suspended alone, which can tell, and then leaves the lock of the next', async () => {
-    const sleeper = new FakeClock();
-    const suspended = await acquireLock(path, { patience: 0, clock: sleeper });
-    const next = acquire();
-    await timeOf(next, 5000);
-    expect((await next)?.isHeld()).toBe(true);
-    expect(suspended?.isHeld()).toBe(false);
-    await sleeper.advance(1000);
-    suspended?.release();
-    expect((await next)?.isHeld()).toBe(true);
-    (await next)?.release();
-    expect(readdirSync(folder)).toEqual([]);
+  it('stays with a holder that others had no time to watch, as it had none to show that it lives', async () => {
+    dies();
+    const late = lock();
+    expect(late.tryTake()).toBe(false);
+    await clock.advance(60_000);
+    expect(late.tryTake()).toBe(false);
+  });
+
+  it('is lost by a holder that was stopped alone, which can tell, and then leaves that of the next', async () => {
+    const stopped = lock();
+    expect(stopped.tryTake()).toBe(true);
+    stop();
+    const [second] = await takenBy([lock()], 3000);
+    expect([stopped.isHeld(), second?.isHeld()]).toEqual([false, true]);
+    stopped.release();
+    expect(second?.isHeld()).toBe(true);
+    expect(lock().tryTake()).toBe(false);
+  });
+
+  it('is not taken from others who came and went between the last look at a dead holder and the taking', async () => {
+    dies();
+    const [fast, newest] = [lock(), lock()];
+    let meanwhile: (() => void) | undefined;
+    const late = new Lock(
+      path,
+      Object.assign(new FakeClock(), {
+        elapsed(): number {
+          meanwhile?.();
+          return clock.elapsed();
+        },
+      }),
+    );
+    for (let passed = 0; passed < 2500; passed += 50) {
+      expect([fast.tryTake(), late.tryTake()]).toEqual([false, false]);
+      await clock.advance(50);
+    }
+    meanwhile = () => {
+      meanwhile = undefined;
+      expect(fast.tryTake()).toBe(true);
+      fast.release();
+      expect(newest.tryTake()).toBe(true);
+    };
+    expect(late.tryTake()).toBe(false);
+    expect(meanwhile).toBeUndefined();
+    expect(newest.isHeld()).toBe(true);
+  });
+
+  it('is not given back by a holder that lost it, even when somebody has made its file again', async () => {
+    const stopped = lock();
+    expect(stopped.tryTake()).toBe(true);
+    stop();
+    const [second] = await takenBy([lock()], 3000);
+    second?.release();
+    const third = lock();
+    expect(third.tryTake()).toBe(true);
+    expect(files()).toEqual(['lock-1']);
+    expect(stopped.isHeld()).toBe(false);
+    stopped.release();
+    expect(third.isHeld()).toBe(true);
   });
 
   it('cannot be made in a folder that is not there', async () => {

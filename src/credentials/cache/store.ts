@@ -4,14 +4,15 @@ import type { Reporter } from '../../reporter.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { errnoOf, reasonOf } from '../../runtime/errno.ts';
+import { Lock } from '../../runtime/lock.ts';
 import { makeDirectory } from '../../runtime/make-directory.ts';
 import { uniqueId } from '../../runtime/platform.ts';
+import { removeQuietly } from '../../runtime/remove-quietly.ts';
 import { entryFile, mistrust, Mistrusted, readEntry } from './directory.ts';
 import { fingerprint, formatEntry, isFresh, isUsable, isValid, longestLife } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { failureFile, formatFailure, isPausing, readFailure } from './failure.ts';
 import type { Failure } from './failure.ts';
-import { Lock, removeQuietly } from './lock.ts';
 
 export interface SharedOptions<T> {
   /** What `cacheDirectory` says; undefined when there is no place for it. */
@@ -100,7 +101,7 @@ async function waitForTurn<T>(directory: string, options: SharedOptions<T>): Pro
   const { shape, timeoutSeconds, newerThan, triesAgain = false, random = Math.random } = options;
   const clock = clockOf(options);
   const start = clock.now();
-  const lock = new Lock(directory, fingerprint(shape), clock);
+  const lock = new Lock(`${directory}/${fingerprint(shape)}.lock`, clock);
   const end = clock.elapsed() + timeoutSeconds * 1000;
   let first: { readonly entry: Entry<T> | undefined } | undefined;
   let spare: Entry<T> | undefined;

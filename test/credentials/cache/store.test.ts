@@ -16,7 +16,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freshEntry } from '../../../src/credentials/cache/directory.ts';
 import type { Entry } from '../../../src/credentials/cache/entry.ts';
-import { Lock } from '../../../src/credentials/cache/lock.ts';
+import { Lock } from '../../../src/runtime/lock.ts';
 import { fingerprint } from '../../../src/credentials/cache/entry.ts';
 import { shared } from '../../../src/credentials/cache/store.ts';
 import type { SharedOptions } from '../../../src/credentials/cache/store.ts';
@@ -272,7 +272,7 @@ describe('a holder of the lock', () => {
 
   it('that hangs holds nobody up for longer than the timeout', async () => {
     await get(make, { shape: 'to make the directory' });
-    const holder = new Lock(directory, fingerprint(shape), clock);
+    const holder = new Lock(file('lock'), clock);
     expect(holder.tryTake()).toBe(true);
     const waiting = get(make, { timeoutSeconds: 20 });
     for (let i = 0; i < 20; i++) {
