@@ -35,19 +35,21 @@ const bunRuntime = {
   },
 };
 
-/** All of the command in one file of CommonJS: only that can be bytecode. */
+/** What every run loads, and a file for each part that is imported only where it is called for. */
 async function bundle(target, staging) {
   const { metafile } = await build({
     absWorkingDir: root,
     bundle: true,
     platform: 'node',
-    format: 'cjs',
+    format: 'esm',
+    splitting: true,
+    // A chunk made of CommonJS would have nothing but a default export.
+    mainFields: ['module', 'main'],
     target: 'esnext',
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,
-    supported: { 'dynamic-import': false },
     define: {
       ROLESANYWHERE_VERSION: JSON.stringify(version),
       ROLESANYWHERE_TARGET: JSON.stringify(target),
@@ -55,8 +57,8 @@ async function bundle(target, staging) {
       'import.meta.url': JSON.stringify('file:///rolesanywhere.js'),
     },
     external: ['./pkcs11.node', 'bun:ffi'],
-    entryPoints: ['src/cli/standalone.ts'],
-    outfile: path.join(staging, 'rolesanywhere.js'),
+    entryPoints: { rolesanywhere: 'src/cli/standalone.ts' },
+    outdir: staging,
     plugins: [bunRuntime],
   });
   return new Set(Object.keys(metafile.inputs).map(packageFolder).filter(Boolean));
@@ -103,7 +105,15 @@ async function compile(target, staging) {
   const output = `rolesanywhere${isWindows(target) ? '.exe' : ''}`;
   const platform = target.replace('arm64', 'aarch64');
   const words = [
-    ...['build', '--compile', '--bytecode', '--minify', '--format=cjs', `--target=bun-${platform}`],
+    ...[
+      'build',
+      '--compile',
+      '--bytecode',
+      '--minify',
+      '--splitting',
+      '--format=esm',
+      `--target=bun-${platform}`,
+    ],
     // Nothing of the directory that it happens to run in.
     ...['dotenv', 'bunfig', 'tsconfig', 'package-json'].map((file) => `--no-compile-autoload-${file}`),
     // The name goes into the bytes, so it is always the same.

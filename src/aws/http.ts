@@ -103,7 +103,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     );
   }
   const clock = options.now ?? (() => new Date());
-  const proxy = proxyFor(url, options.proxy ?? 'environment');
+  const proxy = await proxyFor(url, options.proxy ?? 'environment');
   let ca = url.protocol === 'https:' && verifyTls ? configuredAuthorities(options.caBundle) : undefined;
   let mayAskSystem = ca === undefined;
   ca ??= learned.authorities;

@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, lstatSync, openSync, read, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { promisify } from 'node:util';
 import { RolesAnywhereError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { isRuntimesOwn } from '../runtime/descriptor.ts';
@@ -189,15 +188,13 @@ function isMountedSecret(path: string, { uid }: Stats): boolean {
   return uid === 0 && lstatSync(path).isSymbolicLink();
 }
 
-const readOnce = promisify(read);
-
 /** Asynchronously, since a pipe's other end may take its time. */
 function readDescriptor(descriptor: number): Promise<Uint8Array> {
   return readAll(async (buffer) => {
     const giveUp = Date.now() + patience;
     for (;;) {
       try {
-        return (await readOnce(descriptor, buffer, 0, buffer.length, null)).bytesRead;
+        return await readOnce(descriptor, buffer);
       } catch (error) {
         const code = errnoOf(error);
         if (code === 'EOF') return 0; // How Windows reports that the other end is closed.
@@ -206,6 +203,16 @@ function readDescriptor(descriptor: number): Promise<Uint8Array> {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
+  });
+}
+
+/** Not by promisify: node:util takes a millisecond to load. */
+function readOnce(descriptor: number, buffer: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(descriptor, buffer, 0, buffer.length, null, (error, count) => {
+      if (error === null) resolve(count);
+      else reject(error);
+    });
   });
 }
 

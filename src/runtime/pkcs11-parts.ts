@@ -18,7 +18,8 @@ export function findHostScript(): string | undefined {
  * @returns undefined where there is none for this platform
  * @throws Error when it cannot be loaded
  */
-export function loadAddon(): unknown {
+// eslint-disable-next-line @typescript-eslint/require-await -- on the other runtime it has to wait
+export async function loadAddon(): Promise<unknown> {
   const require = createRequire(import.meta.url);
   for (const path of [`./native/${target()}/pkcs11.node`, 'pkcs11js/build/Release/pkcs11.node']) {
     let file: string;

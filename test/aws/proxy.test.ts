@@ -22,47 +22,47 @@ const service = new URL('https://rolesanywhere.us-east-1.amazonaws.com/sessions'
 const plain = new URL('http://emulator.example/sessions');
 
 describe('which proxy', () => {
-  test('none where none is set', () => {
-    expect(proxyFor(service, 'environment')).toBeUndefined();
+  test('none where none is set', async () => {
+    expect(await proxyFor(service, 'environment')).toBeUndefined();
   });
 
-  test('HTTPS_PROXY for https alone, HTTP_PROXY for http alone', () => {
+  test('HTTPS_PROXY for https alone, HTTP_PROXY for http alone', async () => {
     vi.stubEnv('HTTPS_PROXY', 'http://secure.example:3128');
-    expect(proxyFor(service, 'environment')?.host).toBe('secure.example:3128');
-    expect(proxyFor(plain, 'environment')).toBeUndefined();
+    expect((await proxyFor(service, 'environment'))?.host).toBe('secure.example:3128');
+    expect(await proxyFor(plain, 'environment')).toBeUndefined();
     vi.stubEnv('HTTP_PROXY', 'http://plain.example:3128');
-    expect(proxyFor(service, 'environment')?.host).toBe('secure.example:3128');
-    expect(proxyFor(plain, 'environment')?.host).toBe('plain.example:3128');
+    expect((await proxyFor(service, 'environment'))?.host).toBe('secure.example:3128');
+    expect((await proxyFor(plain, 'environment'))?.host).toBe('plain.example:3128');
   });
 
-  test('lower case counts too, upper case first, an empty one is unset', () => {
+  test('lower case counts too, upper case first, an empty one is unset', async () => {
     vi.stubEnv('https_proxy', 'http://lower.example');
-    expect(proxyFor(service, 'environment')?.host).toBe('lower.example');
+    expect((await proxyFor(service, 'environment'))?.host).toBe('lower.example');
     vi.stubEnv('HTTPS_PROXY', '');
-    expect(proxyFor(service, 'environment')?.host).toBe('lower.example');
+    expect((await proxyFor(service, 'environment'))?.host).toBe('lower.example');
     vi.stubEnv('HTTPS_PROXY', 'http://upper.example');
-    expect(proxyFor(service, 'environment')?.host).toBe('upper.example');
+    expect((await proxyFor(service, 'environment'))?.host).toBe('upper.example');
   });
 
   test('HTTP_PROXY is not believed in a CGI process, http_proxy is', async () => {
     vi.stubEnv('REQUEST_METHOD', 'GET');
     vi.stubEnv('HTTP_PROXY', 'http://evil.example');
-    expect(proxyFor(plain, 'environment')).toBeUndefined();
+    expect(await proxyFor(plain, 'environment')).toBeUndefined();
     const error = await failure(() => proxyFor(plain, 'required'));
     expect(error.message).not.toContain('HTTP_PROXY');
     expect(error.hint).toMatch(/http_proxy=.*REQUEST_METHOD/u);
     vi.stubEnv('http_proxy', 'http://good.example');
-    expect(proxyFor(plain, 'environment')?.host).toBe('good.example');
+    expect((await proxyFor(plain, 'environment'))?.host).toBe('good.example');
   });
 
-  test('a value without a scheme is an http proxy', () => {
+  test('a value without a scheme is an http proxy', async () => {
     vi.stubEnv('HTTPS_PROXY', 'proxy.example:3128');
-    expect(proxyFor(service, 'environment')?.href).toBe('http://proxy.example:3128/');
+    expect((await proxyFor(service, 'environment'))?.href).toBe('http://proxy.example:3128/');
   });
 
-  test('an https proxy', () => {
+  test('an https proxy', async () => {
     vi.stubEnv('HTTPS_PROXY', 'https://proxy.example');
-    expect(proxyFor(service, 'environment')?.protocol).toBe('https:');
+    expect((await proxyFor(service, 'environment'))?.protocol).toBe('https:');
   });
 
   test.each([
@@ -97,9 +97,9 @@ describe('which proxy', () => {
     expect((await failure(() => proxyFor(url, 'required'))).hint).toContain(`${name}=`);
   });
 
-  test('--no-proxy goes direct', () => {
+  test('--no-proxy goes direct', async () => {
     vi.stubEnv('HTTPS_PROXY', 'http://proxy.example');
-    expect(proxyFor(service, 'none')).toBeUndefined();
+    expect(await proxyFor(service, 'none')).toBeUndefined();
   });
 
   test('--with-proxy wants one to be set', async () => {
@@ -107,23 +107,25 @@ describe('which proxy', () => {
     expect(error.code).toBe('INVALID_ARGUMENT');
     expect(error.message).toContain('HTTPS_PROXY');
     vi.stubEnv('HTTPS_PROXY', 'http://proxy.example');
-    expect(proxyFor(service, 'required')?.host).toBe('proxy.example');
+    expect((await proxyFor(service, 'required'))?.host).toBe('proxy.example');
     vi.stubEnv('NO_PROXY', '*');
-    expect(proxyFor(service, 'required')).toBeUndefined();
+    expect(await proxyFor(service, 'required')).toBeUndefined();
   });
 
   test.each(['https://localhost/', 'https://127.0.0.1:8443/', 'https://127.9.9.9/', 'https://[::1]/'])(
     '%s goes direct unless --with-proxy says otherwise',
-    (url) => {
+    async (url) => {
       vi.stubEnv('HTTPS_PROXY', 'http://proxy.example');
-      expect(proxyFor(new URL(url), 'environment')).toBeUndefined();
-      expect(proxyFor(new URL(url), 'required')?.host).toBe('proxy.example');
+      expect(await proxyFor(new URL(url), 'environment')).toBeUndefined();
+      expect((await proxyFor(new URL(url), 'required'))?.host).toBe('proxy.example');
     },
   );
 
-  test('a name that only begins like a loopback address is not one', () => {
+  test('a name that only begins like a loopback address is not one', async () => {
     vi.stubEnv('HTTPS_PROXY', 'http://proxy.example');
-    expect(proxyFor(new URL('https://127.0.0.1.evil.example/'), 'environment')?.host).toBe('proxy.example');
+    expect((await proxyFor(new URL('https://127.0.0.1.evil.example/'), 'environment'))?.host).toBe(
+      'proxy.example',
+    );
   });
 });
 
@@ -166,12 +168,12 @@ describe('NO_PROXY', () => {
     ['.', 'https://example.com/', false],
     ['10.0.0.0/', 'https://10.0.0.1/', false],
     ['amazonaws.com', 'https://rolesanywhere.us-east-1.amazonaws.com/', true],
-  ])('%j and %s: direct is %s', (list, url, direct) => {
+  ])('%j and %s: direct is %s', async (list, url, direct) => {
     vi.stubEnv('HTTPS_PROXY', 'http://proxy.example');
     vi.stubEnv('NO_PROXY', list);
-    expect(proxyFor(new URL(url), 'environment') === undefined).toBe(direct);
+    expect((await proxyFor(new URL(url), 'environment')) === undefined).toBe(direct);
     vi.stubEnv('NO_PROXY', undefined);
     vi.stubEnv('no_proxy', list);
-    expect(proxyFor(new URL(url), 'environment') === undefined).toBe(direct);
+    expect((await proxyFor(new URL(url), 'environment')) === undefined).toBe(direct);
   });
 });

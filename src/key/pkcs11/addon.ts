@@ -12,10 +12,10 @@ interface Addon {
  *
  * @throws RolesAnywhereError PKCS11_UNAVAILABLE
  */
-export function openAddon(): Cryptoki {
+export async function openAddon(): Promise<Cryptoki> {
   let addon: Addon | undefined;
   try {
-    addon = loadAddon() as Addon | undefined;
+    addon = (await loadAddon()) as Addon | undefined;
     if (addon !== undefined) return new addon.PKCS11();
   } catch (cause) {
     throw unavailable('cannot load the PKCS#11 addon', cause);

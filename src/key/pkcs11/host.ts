@@ -37,7 +37,7 @@ async function perform(request: Request): Promise<unknown> {
   switch (request.name) {
     case 'load':
       library = request.params.library;
-      service = openService();
+      service = await openService();
       service.load(request.params);
       return undefined;
     case 'certificates':
@@ -52,9 +52,9 @@ async function perform(request: Request): Promise<unknown> {
   }
 }
 
-function openService(): TokenService {
+async function openService(): Promise<TokenService> {
   let isOnReader = false;
-  const cryptoki = announceCalls(openAddon(), (call) => {
+  const cryptoki = announceCalls(await openAddon(), (call) => {
     // A person who types on the reader takes as long as it takes.
     const patient = call === 'C_Login' && isOnReader;
     if (patient) isOnReader = false;

@@ -7,9 +7,9 @@ export function findHostScript(): string {
   return hostWord;
 }
 
-declare const require: (path: string) => unknown;
-
 /** Embedded by scripts/executable.mjs. @throws Error when it cannot be loaded */
-export function loadAddon(): unknown {
-  return require('./pkcs11.node');
+export async function loadAddon(): Promise<unknown> {
+  // @ts-expect-error -- it lies beside the bundle
+  const addon = (await import('./pkcs11.node')) as { readonly default: unknown };
+  return addon.default;
 }
