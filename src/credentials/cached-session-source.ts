@@ -63,7 +63,8 @@ export function cachedSessionSource(options: CachedSessionSourceOptions): Sessio
         timeoutSeconds,
         newerThan: last?.shape === shape ? last.opened : fresh ? clock.now() : undefined,
         triesAgain,
-        isCurrent: async () => (await options.shape()) === shape,
+        // Others shall not get under the new certificate's name what the old one opened.
+        isCurrent: async () => own?.isLastGood !== true && (await options.shape()) === shape,
         reporter,
         clock,
       });

@@ -25,6 +25,8 @@ export interface OpenedSession {
   readonly skew?: number;
   /** What it was signed with; not known of a session that another process opened. */
   readonly certificate?: Pick<Certificate, 'notBefore' | 'notAfter' | 'serialNumber' | 'subject'>;
+  /** It was signed with the last good key and certificate: what their sources hold now cannot be used. */
+  readonly isLastGood?: true;
 }
 
 export interface OpenOptions {
@@ -111,7 +113,11 @@ class IdentitySource implements SessionSource {
       });
       const { skew = 0 } = this.#learned;
       const opened = new Date(this.#now().getTime() + skew);
-      return { session, credentials: session.credentials, opened, skew, certificate };
+      const isLastGood = this.#complaint !== undefined;
+      return {
+        ...{ session, credentials: session.credentials, opened, skew, certificate },
+        ...(isLastGood && { isLastGood }),
+      };
     } catch (error) {
       this.#isDoubtful = !(error instanceof RolesAnywhereError) || error.code === 'SERVICE_REFUSED';
       throw error;

@@ -13,12 +13,13 @@ let directory = '';
 let clock: FakeClock;
 let opened: number;
 let isDown: boolean;
+let isLastGood: boolean;
 let warnings: string[];
 
 beforeEach(() => {
   directory = path.join(mkdtempSync(path.join(tmpdir(), 'rolesanywhere-source-')), 'cache');
   clock = new FakeClock(new Date());
-  [opened, isDown, warnings] = [0, false, []];
+  [opened, isDown, isLastGood, warnings] = [0, false, false, []];
 });
 
 afterEach(() => {
@@ -51,6 +52,7 @@ function service(ahead: number, life: number): SessionSource {
         opened: new Date(now - ahead + noticed),
         skew: noticed,
         certificate,
+        ...(isLastGood && { isLastGood }),
       } as unknown as OpenedSession;
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -132,6 +134,14 @@ it('is not kept when its files changed while it was opened', async () => {
   await open(cached({ shape: () => Promise.resolve(String(version++)) }));
   await open(cached({ shape: () => Promise.resolve('0') }));
   expect(opened).toBe(2);
+});
+
+it('is not kept when it was opened with another certificate than the files hold now', async () => {
+  isLastGood = true;
+  expect((await open(cached())).credentials.accessKeyId).toBe('ASIA1');
+  isLastGood = false;
+  expect((await open(cached())).credentials.accessKeyId).toBe('ASIA2');
+  expect((await open(cached())).credentials.accessKeyId).toBe('ASIA2');
 });
 
 it('keeps many daemons supplied by one call each time, through an outage too', async () => {
