@@ -54,6 +54,7 @@ const shared = [
   'src/errors.ts',
   'src/encoding/encoding-error.ts',
   'src/runtime/env.ts',
+  'src/runtime/platform.ts',
   'src/runtime/version.ts',
   'src/cli/commands/version.ts',
   'src/cli/exit-codes.ts',

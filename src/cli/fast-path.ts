@@ -127,7 +127,7 @@ export function readFast(words: readonly string[]): Reading | undefined {
   }
   if (topic === undefined) {
     const asksVersion = others.length === 0 && asks(given, 'version') && given.length === 1;
-    return asksVersion ? reading('version', {}, undefined) : undefined;
+    return asksVersion ? reading('version', { verbose: true }, undefined) : undefined;
   }
   if (!isCommandName(topic)) return undefined;
 

@@ -291,10 +291,17 @@ export const commands = {
   version: {
     summary: 'print the version number',
     purpose: 'Prints the version number and nothing else.',
-    options: {},
+    options: {
+      verbose: {
+        kind: 'flag',
+        group: 'General',
+        isNew: true,
+        description: 'say behind it what it was built for and what it runs on',
+      },
+    },
     examples: [
       ['rolesanywhere version', 'the version number'],
-      ['rolesanywhere --version', 'the same'],
+      ['rolesanywhere --version', 'the same as version --verbose'],
     ],
   },
   help: {

@@ -8,6 +8,11 @@ function usesMusl(): boolean {
   return report.header?.glibcVersionRuntime === undefined;
 }
 
+/** What runs this process, with its version. */
+export function runtime(): string {
+  return `Node.js ${process.versions.node}`;
+}
+
 /** Who this process acts as; undefined on Windows. */
 export function userId(): number | undefined {
   return process.geteuid?.();

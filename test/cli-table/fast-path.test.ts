@@ -239,6 +239,7 @@ describe('help and version', () => {
   });
 
   it.each([[['--version']], [['-version']], [['version']]])('%j', (words) => {
-    expect(readFast(words)).toEqual({ command: 'version', values: {}, argument: undefined, rest: [] });
+    const values = { verbose: words[0] !== 'version' };
+    expect(readFast(words)).toEqual({ command: 'version', values, argument: undefined, rest: [] });
   });
 });

@@ -6,7 +6,10 @@ import { choicesBehind, commandNames, commands, laterCommands } from '../../src/
 import type { Command } from '../../src/cli/options.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { run, runProgram } from '../support/command.ts';
+import { hostTarget } from '../../scripts/bun/runtime.mjs';
+import bunPackages from '../../scripts/bun/package.json' with { type: 'json' };
 import { commandFile, shellCommand } from '../support/emulator-process.ts';
+import { testsExecutable } from '../support/executable.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 const arns = ['--trust-anchor-arn', 'T', '--profile-arn', 'P', '--role-arn', 'R'];
@@ -23,14 +26,22 @@ async function refusal(...args: string[]): Promise<{ error: string; hint: string
 }
 
 describe('version', () => {
-  it.each([['version'], ['--version'], ['-version']])('%s prints the number alone', async (word) => {
-    expect(await run([word])).toEqual({
-      code: 0,
-      signal: null,
-      stdout: `${packageJson.version}\n`,
-      stderr: '',
-    });
+  const printed = (line: string) => ({ code: 0, signal: null, stdout: `${line}\n`, stderr: '' });
+
+  it('prints the number alone', async () => {
+    expect(await run(['version'])).toEqual(printed(packageJson.version));
   });
+
+  it.each([[['--version']], [['-version']], [['version', '--verbose']]])(
+    '%j says behind it what it was built for, and what it runs on',
+    async (words) => {
+      const bun = bunPackages.optionalDependencies['@oven/bun-linux-x64'];
+      const runtime = testsExecutable ? `Bun ${bun}` : `Node.js ${process.versions.node}`;
+      expect(await run(words, { node: process.execPath })).toEqual(
+        printed(`${packageJson.version} (${hostTarget()}, ${runtime})`),
+      );
+    },
+  );
 
   it('calls itself rolesanywhere under its other name too', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'rolesanywhere-name-'));

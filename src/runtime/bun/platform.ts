@@ -6,3 +6,7 @@ export * from '../platform.ts';
 export function target(): string {
   return ROLESANYWHERE_TARGET;
 }
+
+export function runtime(): string {
+  return `Bun ${process.versions['bun'] ?? ''}`;
+}
