@@ -1,5 +1,15 @@
 import type { Refresher } from '../credentials/refresher.ts';
 import type { ServiceManager } from '../runtime/service-manager.ts';
+import { stopSignal } from './signals.ts';
+
+/**
+ * Resolves when somebody asks this process to end; SIGHUP does not, from here on. Before this is `ready` it is opening
+ * its first session, and so is about what SIGHUP asks for.
+ */
+export function daemonStop(): Promise<void> {
+  process.on('SIGHUP', () => undefined);
+  return stopSignal();
+}
 
 /** Tells the service manager, keeps telling it, and listens to its wish for new credentials. */
 export function ready(manager: ServiceManager, refresher: Refresher): void {

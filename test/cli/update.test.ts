@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, statSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -330,5 +332,26 @@ describe('update', () => {
       if (Date.now() > end) throw new Error('waited in vain');
       await delay(20);
     }
+  }
+});
+
+it.each(['serve --port 0', 'update'])('%s outlives a SIGHUP before its first session', async (command) => {
+  const [program, ...first] = commandWords();
+  const options = [...command.split(' '), ...words().slice(1), '--endpoint'];
+  // Refuses the request that it sends the signal at.
+  const service = createServer((_, answer) => {
+    child.kill('SIGHUP');
+    setTimeout(() => answer.writeHead(403, { 'x-amzn-errortype': 'AccessDeniedException' }).end('{}'), 300);
+  }).listen(0, '127.0.0.1');
+  await once(service, 'listening');
+  const { port } = service.address() as AddressInfo;
+  const child = spawn(program, [...first, ...options, `http://127.0.0.1:${port}`], {
+    env: { PATH: process.env['PATH'], HOME: home },
+    stdio: 'ignore',
+  });
+  try {
+    expect(await once(child, 'close')).toEqual([4, null]);
+  } finally {
+    service.close();
   }
 });

@@ -8,14 +8,13 @@ import { containerPath, readContainerToken } from '../../serve/container.ts';
 import { startEndpoint } from '../../serve/endpoint.ts';
 import type { Endpoint } from '../../serve/endpoint.ts';
 import { Metrics } from '../../serve/metrics.ts';
-import { atMost, ready } from '../daemon.ts';
+import { atMost, daemonStop, ready } from '../daemon.ts';
 import { daemonLog } from '../daemon-log.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
 import { print } from '../output.ts';
 import { sessionOptions } from '../session-options.ts';
 import { commandSessions } from '../session-source.ts';
-import { stopSignal } from '../signals.ts';
 import { oneOf, wholeNumber } from '../values.ts';
 
 /** Requests under way get the first, everything the second, to come to its end: together within 5 s. */
@@ -30,7 +29,7 @@ export async function run({ values }: Reading<'serve'>): Promise<void> {
   const tokenFile = values['container-token-file'];
   const containerToken = tokenFile === undefined ? undefined : readContainerToken(tokenFile);
 
-  const stopped = stopSignal();
+  const stopped = daemonStop();
   const metrics = new Metrics(new Date());
   const manager = await connectToServiceManager(log);
   const refresher = new Refresher({

@@ -7,12 +7,11 @@ import { sharedCredentialsFile, writeProfile } from '../../credentials/shared-fi
 import { wholeSeconds } from '../../credentials/whole-seconds.ts';
 import type { Reporter } from '../../reporter.ts';
 import { connectToServiceManager } from '../../runtime/service-manager.ts';
-import { atMost, ready } from '../daemon.ts';
+import { atMost, daemonStop, ready } from '../daemon.ts';
 import { daemonLog } from '../daemon-log.ts';
 import type { Reading } from '../fast-path.ts';
 import { sessionOptions } from '../session-options.ts';
 import { commandSessions } from '../session-source.ts';
-import { stopSignal } from '../signals.ts';
 
 /** Milliseconds that what is under way may take at the end. */
 const grace = 4000;
@@ -48,7 +47,7 @@ async function writeOnce(source: SessionSource, write: Write): Promise<void> {
 
 /** What fails for the first time ends it, for nobody relies on it yet; nothing does later. */
 async function keepWriting(source: SessionSource, write: Write, log: Required<Reporter>): Promise<void> {
-  const stopped = stopSignal();
+  const stopped = daemonStop();
   const manager = await connectToServiceManager(log);
   const keeper = new ProfileKeeper({ write, reporter: log });
   const refresher = new Refresher({
