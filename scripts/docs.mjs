@@ -2,22 +2,10 @@
 // they are fresh. The text around the tables is written by hand.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { format, resolveConfig } from 'prettier';
+import { commands, exitCodes, groups } from './declarations.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const page = new URL('../docs/command-line.md', import.meta.url);
-
-/** The source is TypeScript, which the oldest Node we run on cannot import. */
-async function importSource(contents) {
-  const stdin = { contents, resolveDir: root, loader: 'ts' };
-  const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'esm', platform: 'node' });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
-}
-
-const { commands, groups, exitCodes } = await importSource(
-  "export { commands, groups } from './src/cli/options.ts'; export { exitCodes } from './src/cli/exit-codes.ts';",
-);
 
 const escape = (text) => text.replaceAll('|', '\\|').replaceAll('<', '\\<');
 const table = (head, rows) =>

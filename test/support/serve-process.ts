@@ -23,15 +23,21 @@ export interface ServeProcess extends AsyncDisposable {
  * Starts the built command's `serve` with these words and waits until it listens.
  *
  * @param launcher what starts the command; nothing, by default
+ * @param command the command in its place
  */
 export const startServe = async (
   words: readonly string[],
   {
     env = {},
     launcher = [],
-  }: { readonly env?: Readonly<Record<string, string>>; readonly launcher?: readonly string[] } = {},
+    command = commandWords(),
+  }: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly launcher?: readonly string[];
+    readonly command?: readonly string[];
+  } = {},
 ): Promise<ServeProcess> => {
-  const [program = '', ...rest] = [...launcher, ...commandWords()];
+  const [program = '', ...rest] = [...launcher, ...command];
   const child = spawn(program, [...rest, 'serve', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...env },

@@ -69,6 +69,11 @@ const parts = {
   java: { package: 'default-jre-headless', path: '/usr/bin/java' },
   pgJdbc: { package: 'libpostgresql-jdbc-java', path: '/usr/share/java/postgresql.jar' },
   rhino: { package: 'rhino', path: '/usr/share/java/js.jar' },
+  dpkg: { package: 'dpkg', path: '/usr/bin/dpkg' },
+  busybox: { package: 'busybox-static', path: '/bin/busybox' },
+  systemdAnalyze: { package: 'systemd', path: '/usr/bin/systemd-analyze' },
+  man: { package: 'man-db', path: '/usr/bin/man' },
+  mandoc: { package: 'mandoc', path: '/usr/bin/mandoc' },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
