@@ -103,6 +103,11 @@ export class Refresher implements AsyncDisposable {
     this.#observer = options.observer ?? {};
   }
 
+  /** What there is at a moment of the clock's `elapsed`, for who knows it and asks often. */
+  sessionAt(elapsed: number): OpenedSession | undefined {
+    return this.#valid(elapsed)?.session;
+  }
+
   get state(): RefresherState {
     const session = this.#valid()?.session;
     const failing = this.#failing;
@@ -177,8 +182,8 @@ export class Refresher implements AsyncDisposable {
     }
   }
 
-  #valid(): Held | undefined {
-    return this.#held !== undefined && this.#clock.elapsed() < this.#held.end ? this.#held : undefined;
+  #valid(elapsed = this.#clock.elapsed()): Held | undefined {
+    return this.#held !== undefined && elapsed < this.#held.end ? this.#held : undefined;
   }
 
   #attempt(fresh = false): Promise<OpenedSession> {

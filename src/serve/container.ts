@@ -26,7 +26,7 @@ export function containerResource(
   return {
     name: containerPath,
     method: 'GET',
-    answer({ authorization = '' }) {
+    answer({ authorization = '' }, elapsed) {
       const given = Buffer.from(authorization, 'latin1');
       const expected = token.expose();
       // Its length is no secret.
@@ -34,10 +34,10 @@ export function containerResource(
         onRefusal('a request with a wrong or no container token');
         return jsonAnswer(401, { code: 'Unauthorized', message: 'the token is missing or wrong' });
       }
-      const documents = held.get();
-      if (!(documents instanceof Promise)) return jsonAnswer(200, documents.container);
+      const documents = held.get(elapsed);
+      if (!(documents instanceof Promise)) return { status: 200, content: documents.container };
       return documents.then(
-        ({ container }) => jsonAnswer(200, container),
+        ({ container }) => ({ status: 200, content: container }),
         (error: unknown) => jsonAnswer(503, reasonOfFailure(error)),
       );
     },

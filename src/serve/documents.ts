@@ -1,14 +1,14 @@
 import type { OpenedSession } from '../credentials/session-source.ts';
 import { wholeSeconds } from '../credentials/whole-seconds.ts';
+import type { Content } from './resource.ts';
+import { jsonContent, textContent } from './resource.ts';
 
 /** What the endpoints hand out of one session, ready to send. */
 export interface Documents {
-  /** The name that IMDS knows the role by: without its path. */
-  readonly role: string;
-  /** IMDS's answer for that role (Amazon EC2 User Guide, "Retrieve security credentials from instance metadata"). */
-  readonly imds: string;
+  /** IMDS's answer for its role (Amazon EC2 User Guide, "Retrieve security credentials from instance metadata"). */
+  readonly imds: Content;
   /** The container endpoint's answer (AWS SDKs and Tools Reference Guide, "Container credential provider"). */
-  readonly container: string;
+  readonly container: Content;
 }
 
 /** @param roleArn the role that was asked for, in case the answer named none */
@@ -19,14 +19,9 @@ export function documentsOf({ session, credentials, opened }: OpenedSession, rol
     Token: credentials.sessionToken,
     Expiration: wholeSeconds(credentials.expiration),
   };
+  const imds = { Code: 'Success', LastUpdated: wholeSeconds(opened), Type: 'AWS-HMAC', ...secrets };
   return {
-    role: roleArn.slice(roleArn.lastIndexOf('/') + 1),
-    imds: JSON.stringify({
-      Code: 'Success',
-      LastUpdated: wholeSeconds(opened),
-      Type: 'AWS-HMAC',
-      ...secrets,
-    }),
-    container: JSON.stringify({ RoleArn: session.roleArn ?? roleArn, ...secrets }),
+    imds: textContent(JSON.stringify(imds)),
+    container: jsonContent({ RoleArn: session.roleArn ?? roleArn, ...secrets }),
   };
 }

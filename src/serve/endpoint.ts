@@ -58,7 +58,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
   let isAllowedHost: (host: string) => boolean = () => false;
   const server = makeServer({
     resources: {
-      ...imdsResources(new Tokens(() => clock.elapsed()), held),
+      ...imdsResources(new Tokens(), held, roleArn),
       '/healthz': healthResource(keeper),
       '/metrics': metricsResource(metrics, keeper),
       ...(options.containerToken && {
@@ -66,6 +66,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
       }),
     },
     isAllowedHost: (host) => isAllowedHost(host),
+    elapsed: () => clock.elapsed(),
     onRefusal,
     onAnswer: (name, method, status) => {
       metrics.answered(name, status);

@@ -3,7 +3,7 @@ import { reasonOfFailure } from './held-documents.ts';
 import type { Keeper } from './held-documents.ts';
 import type { Metrics } from './metrics.ts';
 import type { Resource } from './resource.ts';
-import { answer, jsonAnswer } from './resource.ts';
+import { content, jsonAnswer } from './resource.ts';
 
 /** `/healthz`: 200 while there are credentials, else 503; and, either way, why there are no newer ones. */
 export function healthResource(keeper: Pick<Keeper, 'state'>): Resource {
@@ -29,6 +29,6 @@ export function metricsResource(metrics: Metrics, keeper: Pick<Keeper, 'state'>)
   return {
     name: '/metrics',
     method: 'GET',
-    answer: () => answer(200, openMetrics, metrics.render(keeper.state)),
+    answer: () => ({ status: 200, content: content(openMetrics, metrics.render(keeper.state)) }),
   };
 }

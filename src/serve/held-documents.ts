@@ -6,7 +6,7 @@ import { documentsOf } from './documents.ts';
 import type { Documents } from './documents.ts';
 
 /** What the server asks of the engine. */
-export type Keeper = Pick<Refresher, 'state' | 'get'>;
+export type Keeper = Pick<Refresher, 'sessionAt' | 'state' | 'get'>;
 
 /** Milliseconds that a request waits for a session where there is none: as after a suspended machine wakes up. */
 const patience = 5000;
@@ -27,10 +27,11 @@ export class HeldDocuments {
   /**
    * At once while there is a session; else the outcome of the attempt under way, if it comes soon.
    *
+   * @param elapsed the moment of the request, in milliseconds of the clock's `elapsed`
    * @throws what the attempt throws, SERVICE_TIMEOUT
    */
-  get(): Documents | Promise<Documents> {
-    const { session } = this.#keeper.state;
+  get(elapsed: number): Documents | Promise<Documents> {
+    const session = this.#keeper.sessionAt(elapsed);
     return session === undefined ? this.#wait() : this.#of(session);
   }
 

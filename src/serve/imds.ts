@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Documents } from './documents.ts';
 import { reasonOfFailure } from './held-documents.ts';
 import type { HeldDocuments } from './held-documents.ts';
-import type { Answer, Resource } from './resource.ts';
-import { jsonAnswer, textAnswer } from './resource.ts';
+import type { Answer, Content, Resource } from './resource.ts';
+import { jsonAnswer, textAnswer, textContent } from './resource.ts';
 import type { Tokens } from './tokens.ts';
 
 const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
@@ -17,63 +17,64 @@ const credentialsPath = '/latest/meta-data/iam/security-credentials';
  * `*` stands for what is left of it.
  *
  * "Use the Instance Metadata Service to access instance metadata", Amazon EC2 User Guide.
+ *
+ * @param roleArn IMDS knows the role by its name, without its path
  */
-export function imdsResources(tokens: Tokens, held: HeldDocuments): Readonly<Record<string, Resource>> {
+export function imdsResources(
+  tokens: Tokens,
+  held: HeldDocuments,
+  roleArn: string,
+): Readonly<Record<string, Resource>> {
   const withToken = (
     name: string,
-    answer: (ttl: readonly string[], rest: string) => Answer | Promise<Answer>,
+    answer: (ttl: readonly string[], elapsed: number) => Answer | Promise<Answer>,
   ): Resource => ({
     name,
     method: 'GET',
-    answer(headers, rest) {
-      const token = headers[tokenHeader];
-      const left = typeof token === 'string' ? tokens.secondsLeft(token) : undefined;
+    answer({ [tokenHeader]: token }, elapsed) {
+      const left = typeof token === 'string' ? tokens.secondsLeft(token, elapsed) : undefined;
       if (left === undefined) {
         return textAnswer(401, 'a token is missing, unknown or expired: PUT /latest/api/token');
       }
-      return answer([ttlHeader, String(left)], rest);
+      return answer([ttlHeader, String(left)], elapsed);
     },
   });
-  /** Answers from the documents: at once when they are there. */
-  const fromDocuments = (
-    ttl: readonly string[],
-    answer: (documents: Documents) => Answer,
-  ): Answer | Promise<Answer> => {
-    const documents = held.get();
-    if (!(documents instanceof Promise)) return answer(documents);
-    return documents.then(answer, (error: unknown) => {
-      const { code, message } = reasonOfFailure(error);
-      return jsonAnswer(503, { Code: code, Message: message }, ttl);
+  /** Answers while there are credentials: at once when they are there. */
+  const fromDocuments = (name: string, contentOf: (documents: Documents) => Content): Resource =>
+    withToken(name, (headers, elapsed) => {
+      const documents = held.get(elapsed);
+      if (!(documents instanceof Promise)) return { status: 200, content: contentOf(documents), headers };
+      return documents.then(
+        (late) => ({ status: 200, content: contentOf(late), headers }),
+        (error: unknown) => {
+          const { code, message } = reasonOfFailure(error);
+          return jsonAnswer(503, { Code: code, Message: message }, headers);
+        },
+      );
     });
-  };
+  const notFound = (ttl: readonly string[]): Answer => textAnswer(404, 'not found', ttl);
 
+  const role = roleArn.slice(roleArn.lastIndexOf('/') + 1);
+  const roleName = textContent(role);
+  const anyRole = `${credentialsPath}/{role}`;
   return {
     '/latest/api/token': {
       name: '/latest/api/token',
       method: 'PUT',
-      answer: (headers) => issueToken(tokens, headers),
+      answer: (headers, elapsed) => issueToken(tokens, headers, elapsed),
     },
-    [credentialsPath]: withToken(credentialsPath, (ttl) =>
-      fromDocuments(ttl, (documents) => textAnswer(200, documents.role, ttl)),
-    ),
-    [`${credentialsPath}/*`]: withToken(`${credentialsPath}/{role}`, (ttl, rest) =>
-      fromDocuments(ttl, (documents) =>
-        rest === documents.role ? textAnswer(200, documents.imds, ttl) : notFound(ttl),
-      ),
-    ),
+    [credentialsPath]: fromDocuments(credentialsPath, () => roleName),
+    [`${credentialsPath}/${role}`]: fromDocuments(anyRole, ({ imds }) => imds),
+    [`${credentialsPath}/*`]: withToken(anyRole, notFound),
     '/latest/*': withToken('/latest/', notFound),
   };
 }
 
-function notFound(ttl: readonly string[]): Answer {
-  return textAnswer(404, 'not found', ttl);
-}
-
-function issueToken(tokens: Tokens, headers: IncomingHttpHeaders): Answer {
+function issueToken(tokens: Tokens, headers: IncomingHttpHeaders, elapsed: number): Answer {
   const text = headers[ttlHeader];
   const ttl = typeof text === 'string' && /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (ttl < 1 || ttl > longestTtl) {
     return textAnswer(400, `${ttlHeader} must be 1 to ${longestTtl} seconds`);
   }
-  return textAnswer(200, tokens.issue(ttl), [ttlHeader, String(ttl)]);
+  return textAnswer(200, tokens.issue(ttl, elapsed), [ttlHeader, String(ttl)]);
 }

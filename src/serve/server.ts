@@ -8,6 +8,8 @@ export interface ServerOptions {
   /** By path; `*` at the end of one stands for the rest of the path. */
   readonly resources: Readonly<Record<string, Resource>>;
   readonly isAllowedHost: (host: string) => boolean;
+  /** Milliseconds, by a clock that nobody sets. */
+  readonly elapsed: () => number;
   /** Hears of each answer: the resource's name, or `other`. */
   readonly onAnswer: (name: string, method: string, status: number) => void;
   /** Hears of requests that no AWS client sends. */
@@ -21,6 +23,8 @@ const limits = {
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000,
   keepAliveTimeout: 10_000,
+  // From Node.js 24 on, and a tenth less work: who sends no body is not waited for to send one.
+  optimizeEmptyRequests: true,
 };
 const mostConnections = 4096;
 /** No request that we answer has a body; clients that send one are not read for long. */
@@ -30,12 +34,12 @@ const longestBody = 4096;
 export function makeServer(options: ServerOptions): Server {
   const find = makeRouter(options.resources);
   const server = createServer(limits, (request, response) => {
-    const found = find(request.url ?? '');
+    const resource = find(request.url ?? '');
     const done = (answer: Answer): void => {
       send(response, answer);
-      options.onAnswer(found?.resource.name ?? 'other', request.method ?? '', answer.status);
+      options.onAnswer(resource?.name ?? 'other', request.method ?? '', answer.status);
     };
-    const answer = answerTo(options, request, found);
+    const answer = answerTo(options, request, resource);
     if (answer instanceof Promise) {
       answer.then(done, () => {
         done(textAnswer(500, 'this is a defect of rolesanywhere'));
@@ -73,36 +77,29 @@ export async function drain(server: Server, graceMilliseconds: number): Promise<
   done.abort();
 }
 
-interface Found {
-  readonly resource: Resource;
-  readonly rest: string;
-}
+type Router = (url: string) => Resource | undefined;
 
-function makeRouter(resources: Readonly<Record<string, Resource>>): (url: string) => Found | undefined {
-  const exact = new Map<string, Found>();
+function makeRouter(resources: Readonly<Record<string, Resource>>): Router {
+  const exact = new Map<string, Resource>();
   const below: [start: string, resource: Resource][] = [];
   for (const [path, resource] of Object.entries(resources)) {
     if (path.endsWith('*')) {
       below.push([path.slice(0, -1), resource]);
     } else {
-      exact.set(path, { resource, rest: '' });
-      exact.set(`${path}/`, { resource, rest: '' });
+      exact.set(path, resource);
+      exact.set(`${path}/`, resource);
     }
   }
   return (url) => {
-    const path = pathOf(url);
-    const found = exact.get(path);
+    const found = exact.get(url);
     if (found !== undefined) return found;
-    for (const [start, resource] of below) {
-      if (path.startsWith(start)) return { resource, rest: path.slice(start.length) };
-    }
-    return undefined;
+    const path = pathOf(url);
+    return exact.get(path) ?? below.find(([start]) => path.startsWith(start))?.[1];
   };
 }
 
 /** Some clients join an endpoint that ends in a slash and a path that begins with one. */
 function pathOf(url: string): string {
-  if (!/[?%]|\/\//.test(url)) return url;
   const [path = ''] = url.split('?', 1);
   const single = path.replace(/\/{2,}/g, '/');
   if (!single.includes('%')) return single;
@@ -114,9 +111,9 @@ function pathOf(url: string): string {
 }
 
 function answerTo(
-  { isAllowedHost, onRefusal }: ServerOptions,
+  { isAllowedHost, onRefusal, elapsed }: ServerOptions,
   { headers, method }: IncomingMessage,
-  found: Found | undefined,
+  resource: Resource | undefined,
 ): Answer | Promise<Answer> {
   const { host } = headers;
   if (host === undefined || !isAllowedHost(host)) {
@@ -130,14 +127,13 @@ function answerTo(
   if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > longestBody) {
     return textAnswer(413, 'no request here has a body', ['Connection', 'close']);
   }
-  if (found === undefined) return textAnswer(404, 'not found');
-  const { resource, rest } = found;
+  if (resource === undefined) return textAnswer(404, 'not found');
   if (method !== resource.method)
     return textAnswer(405, `only ${resource.method}`, ['Allow', resource.method]);
-  return resource.answer(headers, rest);
+  return resource.answer(headers, elapsed());
 }
 
-function send(response: ServerResponse, { status, headers, body }: Answer): void {
-  response.writeHead(status, headers);
-  response.end(body);
+function send(response: ServerResponse, { status, content, headers = [] }: Answer): void {
+  response.writeHead(status, content.headers.concat(headers));
+  response.end(content.body, content.encoding);
 }

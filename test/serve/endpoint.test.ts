@@ -33,6 +33,7 @@ describe('the endpoint', () => {
   const start = async (options: Partial<EndpointOptions> = {}): Promise<Endpoint> => {
     endpoint = await startEndpoint({
       keeper: {
+        sessionAt: () => state.session,
         get state() {
           return state;
         },
