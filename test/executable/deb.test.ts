@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { commandNames, commands } from '../../src/cli/options.ts';
 import type { Option } from '../../src/cli/options.ts';
+import { asRoot } from '../support/as-root.ts';
 import { runProgram } from '../support/command.ts';
 import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import { startServe } from '../support/serve-process.ts';
@@ -25,12 +26,6 @@ describe('the package for Debian', () => {
   /** Of a small system: a shell and a record of what systemd is told, and nothing else. */
   let root: string;
 
-  const asRoot = (words: readonly string[]) => {
-    const [program = '', ...rest] = [...(process.getuid?.() === 0 ? [] : ['sudo', '-n']), ...words];
-    return run(program, rest, {
-      env: { ...process.env, PATH: `/usr/sbin:/usr/bin:/sbin:/bin`, LC_ALL: 'C' },
-    });
-  };
   // The C library is not this package's to test: it runs on the machine's.
   const dpkg = (...words: string[]) =>
     asRoot([requirePart('dpkg'), `--root=${root}`, '--force-depends', '--force-confold', ...words]);

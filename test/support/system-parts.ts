@@ -73,6 +73,7 @@ const parts = {
   busybox: { package: 'busybox-static', path: '/bin/busybox' },
   systemdAnalyze: { package: 'systemd', path: '/usr/bin/systemd-analyze' },
   man: { package: 'man-db', path: '/usr/bin/man' },
+  buildah: { package: 'buildah', path: '/usr/bin/buildah' },
   mandoc: { package: 'mandoc', path: '/usr/bin/mandoc' },
 } as const satisfies Record<string, Part>;
 
