@@ -34,7 +34,7 @@ export const customDomainPattern =
   /^(?=.{1,253}$)(((?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9])\.)+((?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9])$/;
 
 /** Amazon Redshift Database Developer Guide, "Reserved words". */
-const reservedWords: ReadonlySet<string> = new Set(
+export const reservedWords: ReadonlySet<string> = new Set(
   `aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between binary
   blanksasnull both bytedict bzip2 case cast check collate column constraint create credentials cross current_date
   current_time current_timestamp current_user current_user_id default deferrable deflate defrag delta delta32k desc

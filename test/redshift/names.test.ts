@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { reservedWords as emulatorsWords } from '../../src/emulator/redshift-names.ts';
 import { checkName } from '../../src/redshift/names.ts';
 import type { NameOption } from '../../src/redshift/names.ts';
+import { reservedWords } from '../../src/redshift/reserved-words.ts';
 import { failure } from '../aws/failure.ts';
 
 const long = (length: number): string => 'a'.repeat(length);
@@ -30,7 +32,21 @@ const cases: Readonly<Record<NameOption, { takes: readonly string[]; refuses: re
   },
   database: {
     takes: ['dev', 'D', 'a_b+c.d@e-f', long(64)],
-    refuses: ['', '1a', '_a', 'a:b', 'a/b', 'a b', 'ä', 'select', 'SELECT', 'Table', long(65), 'dev\n'],
+    refuses: [
+      '',
+      '1a',
+      '_a',
+      'a:b',
+      'a/b',
+      'a b',
+      'ä',
+      'select',
+      'SELECT',
+      'Table',
+      'language',
+      long(65),
+      'dev\n',
+    ],
   },
   'db-user': {
     takes: ['etl', 'Etl', 'a+b@c.d', long(64)],
@@ -59,4 +75,9 @@ describe.each(Object.entries(cases))('--%s', (option, { takes, refuses }) => {
     expect(error.message).toContain(`--${option}`);
     expect(error.hint).not.toBe('');
   });
+});
+
+it('no word is reserved to the one side alone, neither to us nor to the emulator', () => {
+  const lower = [...reservedWords].map((word) => word.toLowerCase());
+  expect(new Set(lower)).toEqual(emulatorsWords);
 });
