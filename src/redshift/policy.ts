@@ -33,7 +33,6 @@ function clusterStatements(request: PreparedDatabase, account: string): readonly
   const arn = (type: string, name: string): string =>
     arnOf(request.region, 'redshift', account, `${type}:${cluster}/${name}`);
   const isAddressKnown = host !== undefined || customDomain !== undefined;
-  const find = allow('FindDatabase', 'redshift:DescribeClusters', '*');
   const statements = [];
   if (dbUser === undefined) {
     statements.push(allow('LogIn', 'redshift:GetClusterCredentialsWithIAM', arn('dbname', database)));
@@ -46,8 +45,11 @@ function clusterStatements(request: PreparedDatabase, account: string): readonly
     if (autoCreate) statements.push(allow('MakeUser', 'redshift:CreateClusterUser', user));
     if (groups.length > 0) statements.push(allow('JoinGroups', 'redshift:JoinGroup', groups));
   }
-  // A list knows no resources of its own: it is allowed or not.
-  return isAddressKnown ? statements : [...statements, find];
+  if (!isAddressKnown) {
+    const itself = arnOf(request.region, 'redshift', account, `cluster:${cluster}`);
+    statements.push(allow('FindDatabase', 'redshift:DescribeClusters', itself));
+  }
+  return statements;
 }
 
 /** A workgroup's ARN has an identifier that the service made, and not its name. */

@@ -20,7 +20,7 @@ describe('the least that a role needs', () => {
       { cluster: 'warehouse', dbUser: 'etl', database: 'sales' },
       {
         'redshift:GetClusterCredentials': [arn('dbuser', 'etl'), arn('dbname', 'sales')],
-        'redshift:DescribeClusters': '*',
+        'redshift:DescribeClusters': 'arn:aws:redshift:eu-central-1:111122223333:cluster:warehouse',
       },
     ],
     [
