@@ -21,6 +21,7 @@ import { connectionOptions, sessionOptions } from './session-options.ts';
 import { sessionShape } from './session-shape.ts';
 import { commandSessions } from './session-source.ts';
 import { oneOf, wholeNumber } from './values.ts';
+import { wantsCache } from './wants-cache.ts';
 
 type RedshiftValues = Values<'redshift credentials'>;
 type SessionValues = Values<'credential-process'>;
@@ -39,7 +40,8 @@ export interface Redshift extends AsyncDisposable {
 
 /** @throws RolesAnywhereError INVALID_ARGUMENT */
 export async function openRedshift(values: RedshiftValues, reporter: Reporter): Promise<Redshift> {
-  const session = sessionValues(values);
+  const isShared = wantsCache(values, true);
+  const session = sessionValues(values, isShared);
   const request = databaseRequest(values);
   const connection = connectionOptions(values, reporter);
   const sessions =
@@ -72,7 +74,7 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
     aws,
     openSession: sessions && (() => sessions.open()),
     async credentials() {
-      const shape = values['no-cache'] ? undefined : await shapeOf();
+      const shape = isShared ? await shapeOf() : undefined;
       if (shape === undefined)
         return timed(await getDatabaseCredentials(request, aws, connection), new Date());
       return sharedDatabaseCredentials({
@@ -130,7 +132,7 @@ const arns = ['trust-anchor-arn', 'profile-arn', 'role-arn'] as const;
  * The session that the options describe: all of it, or none, so that a forgotten option does not quietly mean the
  * credentials of the environment. Its region is the trust anchor's: `--region` is the database's.
  */
-function sessionValues(values: RedshiftValues): SessionValues | undefined {
+function sessionValues(values: RedshiftValues, isShared: boolean): SessionValues | undefined {
   const isSession = ['certificate', 'private-key', ...arns].some(
     (name) => values[name as keyof RedshiftValues] !== undefined,
   );
@@ -148,7 +150,8 @@ function sessionValues(values: RedshiftValues): SessionValues | undefined {
     'profile-arn': profileArn ?? '',
     'role-arn': roleArn ?? '',
     region: undefined,
-    cache: !values['no-cache'],
+    cache: isShared,
+    'no-cache': !isShared,
   };
 }
 

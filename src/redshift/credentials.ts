@@ -2,6 +2,7 @@ import type { ConnectionOptions } from '../aws/http.ts';
 import type { ServiceErrorDetails } from '../aws/service-error.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import { silent } from '../reporter.ts';
+import { uptime } from '../runtime/clock.ts';
 import type { HmacCredentials } from '../sigv4/hmac.ts';
 import { type Address, askRedshift, askServerless, type Login, readAddress, readLogin } from './api.ts';
 import { type PreparedDatabase, standardPort } from './request.ts';
@@ -16,7 +17,8 @@ export interface DatabaseCredentials extends Login, Address {
 
 /**
  * Trades AWS credentials for database credentials: one call, and one more for the address where that is not given. An
- * AWS session that has expired is renewed once.
+ * AWS session that has expired is renewed once. All calls together get the connection's `timeoutSeconds`, which begin
+ * when the AWS credentials are there: a person may have been asked for a PIN.
  *
  * @throws RolesAnywhereError what `source` throws, SERVICE_REFUSED, SERVICE_UNREACHABLE, SERVICE_FAILED, SERVICE_TIMEOUT,
  *   TLS_UNTRUSTED, PROXY_FAILED, FILE_UNREADABLE, INVALID_ARGUMENT
@@ -26,10 +28,16 @@ export async function getDatabaseCredentials(
   source: AwsCredentialSource,
   connection: ConnectionOptions = {},
 ): Promise<DatabaseCredentials> {
+  const { timeoutSeconds = 60 } = connection;
+  let end: number | undefined;
+  const inTime = (): ConnectionOptions => {
+    end ??= uptime() + timeoutSeconds * 1000;
+    return { ...connection, timeoutSeconds: Math.max(1, Math.ceil((end - uptime()) / 1000)) };
+  };
   return withAwsCredentials(source, connection, async (credentials) => {
     // One after the other: a refusal of the first spares the second.
-    const login = await requestLogin(request, credentials, connection);
-    const address = await findAddress(request, credentials, connection);
+    const login = await requestLogin(request, credentials, inTime());
+    const address = await findAddress(request, credentials, inTime());
     return { ...login, ...address, database: request.database };
   });
 }

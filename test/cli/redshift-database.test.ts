@@ -7,9 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localService, type Scripted } from '../aws/local-service.ts';
 import { run, runProgram } from '../support/command.ts';
 import {
-  commandFile,
+  commandWords,
   type EmulatorProcess,
   sessionWords,
+  shellCommand,
   startEmulatorProcess,
 } from '../support/emulator-process.ts';
 import { startPostgres, type Postgres } from '../support/postgres.ts';
@@ -40,7 +41,7 @@ beforeAll(async () => {
   ]);
   // For programs that call the command by its name.
   const shim = join(directory, 'rolesanywhere');
-  await writeFile(shim, `#!/bin/sh\nexec '${process.execPath}' '${commandFile}' "$@"\n`);
+  await writeFile(shim, `#!/bin/sh\nexec ${shellCommand} "$@"\n`);
   await chmod(shim, 0o755);
   env = {
     AWS_ENDPOINT_URL_REDSHIFT: emulator.endpoint,
@@ -94,7 +95,8 @@ describe('redshift connect', () => {
     const { stdout: json } = await run(['redshift', 'credentials', ...session(), ...warehouse], { env });
     const { dbPassword } = JSON.parse(json) as { dbPassword: string };
     const line = ['redshift', 'connect', ...session(), ...warehouse, ...trusted(), '--', '-XAt'];
-    const child = spawn(process.execPath, [commandFile, ...line], { env });
+    const [program, ...first] = commandWords();
+    const child = spawn(program, [...first, ...line], { env });
     const ended = once(child, 'close');
     child.stdin.write('select current_user;\n');
     await once(child.stdout, 'data');

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { localService, type Scripted } from '../aws/local-service.ts';
+import { localService, type Scripted, sessionBody } from '../aws/local-service.ts';
 import { run, type RunOptions } from '../support/command.ts';
 import {
-  commandFile,
+  commandWords,
   type EmulatorProcess,
   sessionWords,
   startEmulatorProcess,
@@ -116,6 +116,15 @@ describe('redshift credentials', () => {
     await expect(stat(cache)).rejects.toThrow('ENOENT');
   });
 
+  it('shares nothing where ROLESANYWHERE_CACHE says so, and again with --cache', async () => {
+    const shared = { ...env(), ROLESANYWHERE_CACHE: '0' };
+    const [logins, sessions] = [asked('GetClusterCredentials'), asked('CreateSession')];
+    for (const more of [[], [], ['--cache'], ['--cache']])
+      await run(words('credentials', ...warehouse, ...more), { env: shared });
+    expect(asked('GetClusterCredentials') - logins).toBe(3);
+    expect(asked('CreateSession') - sessions).toBe(3);
+  });
+
   it('says nothing of the password under --debug', async () => {
     const { stdout, stderr } = await run(words('credentials', ...warehouse, '--debug'), { env: env() });
     const { dbPassword } = parse(stdout);
@@ -124,16 +133,56 @@ describe('redshift credentials', () => {
   });
 });
 
+const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+const login = (password = 'canary-password', more = ''): Scripted => ({
+  status: 200,
+  body: `<GetClusterCredentialsWithIAMResponse><GetClusterCredentialsWithIAMResult><DbUser>IAMR:role</DbUser><DbPassword>${password}</DbPassword><Expiration>${inAnHour}</Expiration>${more}</GetClusterCredentialsWithIAMResult></GetClusterCredentialsWithIAMResponse>`,
+});
+const refusal = (code: string, message: string, status: number): Scripted => ({
+  status,
+  body: `<ErrorResponse><Error><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r-1</RequestId></ErrorResponse>`,
+});
+
+describe('a session that the service finds expired', () => {
+  const session = (accessKeyId: string): Scripted => ({ status: 201, body: sessionBody({ accessKeyId }) });
+  const expired = refusal('ExpiredToken', 'The security token included in the request is expired', 403);
+  /** Each request by the access key that signed it; those for sessions by their path. */
+  const ask = async (answers: readonly Scripted[], more: readonly string[] = []) => {
+    await using service = await localService(answers);
+    const endpoint = `http://127.0.0.1:${service.port}`;
+    const [, ...line] = sessionWords({ ...emulator, endpoint }, pki.ec);
+    const shared = { ROLESANYWHERE_CACHE_DIR: newCache(), AWS_ENDPOINT_URL_REDSHIFT: endpoint };
+    const login = () =>
+      run(['redshift', 'credentials', '--cluster', 'c', '--host', 'h', ...line, ...more], { env: shared });
+    const [first, second] = [await login(), await login()];
+    const keys = service.received.map(
+      ({ url, headers }) => /Credential=(ASIA\w+)/.exec(headers.authorization ?? '')?.[1] ?? url,
+    );
+    return { first, second, keys };
+  };
+
+  it.each([
+    ['shared', [], []],
+    ['of its own', ['--no-cache'], ['/sessions', 'ASIASECOND']],
+  ])('is renewed once: %s', async (_, more, again) => {
+    const { first, second, keys } = await ask(
+      [session('ASIAFIRST'), expired, session('ASIASECOND'), login(), session('ASIASECOND'), login()],
+      more,
+    );
+    for (const { code, stderr } of [first, second]) expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(second.stdout).toBe(first.stdout);
+    expect(keys).toEqual(['/sessions', 'ASIAFIRST', '/sessions', 'ASIASECOND', ...again]);
+  });
+
+  it('is not renewed for ever', async () => {
+    const { first, keys } = await ask([session('ASIAFIRST'), expired, session('ASIASECOND'), expired]);
+    expect(first).toMatchObject({ code: 4, stdout: '' });
+    expect(first.stderr).toContain('ExpiredToken');
+    expect(keys.slice(0, 4)).toEqual(['/sessions', 'ASIAFIRST', '/sessions', 'ASIASECOND']);
+  });
+});
+
 describe('with AWS credentials of the environment', () => {
-  const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
-  const login = (password = 'canary-password', more = ''): Scripted => ({
-    status: 200,
-    body: `<GetClusterCredentialsWithIAMResponse><GetClusterCredentialsWithIAMResult><DbUser>IAMR:role</DbUser><DbPassword>${password}</DbPassword><Expiration>${inAnHour}</Expiration>${more}</GetClusterCredentialsWithIAMResult></GetClusterCredentialsWithIAMResponse>`,
-  });
-  const refusal = (code: string, message: string, status: number): Scripted => ({
-    status,
-    body: `<ErrorResponse><Error><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r-1</RequestId></ErrorResponse>`,
-  });
   const line = ['redshift', 'credentials', '--cluster', 'warehouse', '--host', 'h'];
   const environment = (endpoint: string): Record<string, string> => ({
     AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE',
@@ -296,13 +345,9 @@ describe('redshift url', () => {
 it('redshift env: a shell evaluates it', async () => {
   const script = `eval "$("$@")"; printf '%s\\n' "$PGUSER" "$PGSSLMODE" "$PGPASSWORD"`;
   const shared = env();
-  const child = spawn(
-    'sh',
-    ['-c', script, 'sh', process.execPath, commandFile, ...words('env', ...warehouse)],
-    {
-      env: { PATH: process.env['PATH'], ...shared },
-    },
-  );
+  const child = spawn('sh', ['-c', script, 'sh', ...commandWords(), ...words('env', ...warehouse)], {
+    env: { PATH: process.env['PATH'], ...shared },
+  });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   await once(child, 'close');
@@ -350,14 +395,11 @@ describe('redshift exec', () => {
 
   /** Without a terminal, wherever the tests run. */
   const started = (script: string) => {
-    const child = spawn(
-      process.execPath,
-      [commandFile, ...words('exec', ...warehouse, '--', 'sh', '-c', script)],
-      {
-        env: { PATH: process.env['PATH'], ...env() },
-        detached: true,
-      },
-    );
+    const [program, ...first] = commandWords();
+    const child = spawn(program, [...first, ...words('exec', ...warehouse, '--', 'sh', '-c', script)], {
+      env: { PATH: process.env['PATH'], ...env() },
+      detached: true,
+    });
     return { child, lines: createInterface(child.stdout), ended: once(child, 'close') };
   };
 

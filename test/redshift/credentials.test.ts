@@ -245,6 +245,26 @@ describe('throttling', () => {
     expect(warnings.filter((text) => text.includes(code))).toHaveLength(1);
   });
 
+  test('for the same time in all, whichever calls it meets', async () => {
+    let passed = 0;
+    vi.spyOn(process, 'uptime').mockImplementation(() => passed / 1000);
+    const sleep = (milliseconds: number): Promise<void> => {
+      passed += milliseconds;
+      return Promise.resolve();
+    };
+    const throttled = Array.from({ length: 10 }, () => refusal('Throttling', 'Rate exceeded'));
+    const answers = [...throttled, login('GetClusterCredentials'), refusal('Throttling', 'Rate exceeded')];
+    const { outcome, received } = await ask(
+      answers,
+      { cluster: 'warehouse', dbUser: 'etl' },
+      { timeoutSeconds: 60, sleep, random: () => 1 },
+    );
+    vi.restoreAllMocks();
+    expect(outcome).toMatchObject({ code: 'SERVICE_TIMEOUT' });
+    expect(received.at(-1)?.body).toContain('DescribeClusters');
+    expect(passed).toBeLessThan(61_000);
+  });
+
   test('other failures are not waited out so long', async () => {
     const { outcome, received } = await ask([refusal('InternalFailure', 'oops', 500)], etl);
     expect(outcome).toMatchObject({ code: 'SERVICE_FAILED' });

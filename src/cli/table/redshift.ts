@@ -9,6 +9,20 @@ const optionalSession = {
     ...sessionOptions.region,
     description: "region of the database; the trust anchor's, else AWS_REGION, unless given",
   },
+  timeout: {
+    ...sessionOptions.timeout,
+    description:
+      'longest time that opening a session may take, and again getting the login, retries included',
+  },
+  cache: {
+    ...sessionOptions.cache,
+    description:
+      'share session and login with other processes of this user, as is done unless ROLESANYWHERE_CACHE is 0',
+  },
+  'no-cache': {
+    ...sessionOptions['no-cache'],
+    description: 'get a session and a login of its own',
+  },
 };
 
 const databaseOptions = {
