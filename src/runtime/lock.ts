@@ -4,13 +4,18 @@ import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { errnoOf } from './errno.ts';
 import { uniqueId } from './platform.ts';
+import { lifeOf, processName } from './process-life.ts';
+import type { Life } from './process-life.ts';
 import { removeQuietly } from './remove-quietly.ts';
 
 /** How often a holder shows that it lives, in milliseconds. */
 const beat = 500;
 
-/** A holder that showed no life for so long is gone, or stopped: it holds nobody up any longer. */
-const deadAfter = 2500;
+/**
+ * For how long a holder may show no life, in milliseconds, by what the system says of it. One that runs may be starved by
+ * fifty others that start at once; one that is stopped, or of which nothing can be told, holds nobody up any longer.
+ */
+const deadAfter: Readonly<Record<Life, number>> = { running: 30_000, stopped: 2500, unknown: 2500, gone: 0 };
 
 /**
  * So much of the time between two looks counts at most, in milliseconds. The machine may have slept, and the holder with
@@ -26,41 +31,47 @@ interface Look {
   readonly silence: number;
 }
 
+/** What the system says of the process that made a lock's file; a parameter for tests, whose holders are one process. */
+type LifeOf = (processName: string) => Life;
+
 /**
  * A lock between processes: a file that exactly one of them can make (O_EXCL, which NFS knows too), and whose holder
  * sets the file's time again and again. Who waits looks whether that time changes, by a clock of its own that nobody
- * sets: no clock of a file server counts, and no process number that means nothing in another container.
+ * sets: no clock of a file server counts. Where holder and waiter are of one machine and container, the system knows more:
+ * a holder that was killed is followed at once, and one that only waits for its turn on a busy processor is left alone.
  *
  * What nobody can do atomically is to take a dead holder's file away and to make one's own. So nobody does: the files
  * are numbered, the highest is the lock, and the successor of a dead holder makes the next. Of many exactly one can.
  * Only the one who holds the lock and gives it back takes the files of its dead predecessors away.
  *
- * Whoever lives but was stopped for longer than `deadAfter` loses it, and asks `isHeld` before what must not be done
- * twice.
+ * Whoever lives but was silent for longer than `deadAfter` loses it, and asks `isHeld` before what must not be done twice.
  */
 export class Lock {
   readonly #path: string;
   readonly #clock: Clock;
-  readonly #owner = uniqueId();
+  readonly #lifeOf: LifeOf;
+  readonly #owner = `${uniqueId()} ${processName()}`;
   #seen: Look | undefined;
   #held: number | undefined;
   #heart: ReturnType<typeof setInterval> | undefined;
 
   /** @param path of its files, each with a number behind it; their folder must exist when it is taken */
-  constructor(path: string, clock = systemClock) {
+  constructor(path: string, clock = systemClock, life: LifeOf = lifeOf) {
     this.#path = path;
     this.#clock = clock;
+    this.#lifeOf = life;
   }
 
   /**
-   * Takes it when nobody has it, or when its holder has shown no life for 2.5 s in which this was called again and again.
+   * Takes it when nobody has it, when its holder is gone, or when that has shown no life for `deadAfter`, in which this was
+   * called again and again.
    *
    * @throws the system's errors
    */
   tryTake(): boolean {
     const current = this.#highest();
     const seen = current > 0 ? this.#look(current) : undefined;
-    if (seen !== undefined && seen.silence < deadAfter) return false;
+    if (seen !== undefined && seen.silence < deadAfter[this.#lifeOf(this.#holderOf(current))]) return false;
     const number = current + 1;
     if (!this.#make(number)) return false;
     // Between our look and our file others may have come and gone, and one of them have the lock by now.
@@ -125,6 +136,15 @@ export class Lock {
       .filter(Number.isSafeInteger);
   }
 
+  /** The name of the process that made a file. */
+  #holderOf(number: number): string {
+    try {
+      return readFileSync(this.#file(number), 'latin1').replace(/^\S* /, '');
+    } catch {
+      return '';
+    }
+  }
+
   /** 0 when nobody has it. */
   #highest(): number {
     return Math.max(0, ...this.#numbers());
@@ -182,6 +202,8 @@ export interface LockOptions {
   /** Ends the patience. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  /** For tests. */
+  readonly life?: LifeOf;
 }
 
 /**
@@ -193,9 +215,9 @@ export interface LockOptions {
  */
 export async function acquireLock(
   path: string,
-  { patience, signal, clock = systemClock }: LockOptions,
+  { patience, signal, clock = systemClock, life }: LockOptions,
 ): Promise<Lock | undefined> {
-  const lock = new Lock(path, clock);
+  const lock = new Lock(path, clock, life);
   const end = clock.elapsed() + patience;
   while (!lock.tryTake()) {
     if (clock.elapsed() >= end || signal?.aborted === true) return undefined;

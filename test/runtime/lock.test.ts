@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { acquireLock, Lock } from '../../src/runtime/lock.ts';
+import { lifeOf, processName } from '../../src/runtime/process-life.ts';
+import type { Life } from '../../src/runtime/process-life.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 let folder = '';
@@ -13,6 +15,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'rolesanywhere-lock-'));
   path = join(folder, 'lock');
   clock = new FakeClock();
+  life = 'unknown';
   // What holders beat by.
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
 });
@@ -22,8 +25,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const lock = () => new Lock(path, clock);
-const acquire = (patience = 60_000) => acquireLock(path, { patience, clock });
+/** What the system says of every holder: here they are all of one process, which runs. */
+let life: Life = 'unknown';
+const lock = () => new Lock(path, clock, () => life);
+const acquire = (patience = 60_000) => acquireLock(path, { patience, clock, life: () => life });
 const files = () => readdirSync(folder);
 
 /** Every holder there is was killed, or stopped. */
@@ -195,6 +200,7 @@ describe('a lock', () => {
           return clock.elapsed();
         },
       }),
+      () => life,
     );
     for (let passed = 0; passed < 2500; passed += 50) {
       expect([fast.tryTake(), late.tryTake()]).toEqual([false, false]);
@@ -209,6 +215,41 @@ describe('a lock', () => {
     expect(late.tryTake()).toBe(false);
     expect(meanwhile).toBeUndefined();
     expect(newest.isHeld()).toBe(true);
+  });
+
+  it('passes on at once when the system knows that its holder is gone', async () => {
+    dies();
+    life = 'gone';
+    const next = acquire();
+    expect(await timeOf(next, 200)).toBe(0);
+    (await next)?.release();
+    expect(files()).toEqual([]);
+  });
+
+  it('passes on when its holder is stopped, and stays with one that runs but gets no turn', async () => {
+    dies();
+    life = 'running';
+    const waiting = lock();
+    expect(await takenBy([waiting], 20_000)).toEqual([]);
+    life = 'stopped';
+    expect(await takenBy([waiting], 100)).toEqual([waiting]);
+  });
+
+  it('passes on, in the end, even when its holder runs', async () => {
+    dies();
+    life = 'running';
+    expect(await takenBy([lock()], 35_000)).toHaveLength(1);
+  });
+
+  it('asks the system for the process that holds it', () => {
+    expect(lock().tryTake()).toBe(true);
+    const asked: string[] = [];
+    const other = new Lock(path, clock, (name) => {
+      asked.push(name);
+      return lifeOf(name);
+    });
+    expect(other.tryTake()).toBe(false);
+    expect(asked).toEqual([processName()]);
   });
 
   it('is not given back by a holder that lost it, even when somebody has made its file again', async () => {
