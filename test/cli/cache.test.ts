@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import {
   chmod,
+  chown,
   mkdir,
   mkdtemp,
   readdir,
@@ -20,8 +21,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { formatEntry, parseEntry } from '../../src/credentials/cache/entry.ts';
 import { run, runProgram } from '../support/command.ts';
 import type { Outcome, RunOptions } from '../support/command.ts';
-import { commandFile, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { testsExecutable } from '../support/executable.ts';
+import { askImds, startServe } from '../support/serve-process.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 /** Stands before the emulator: it can be down, or hold requests back. */
@@ -137,7 +140,8 @@ describe('a shared session', () => {
     expect(gate.requests).toBe(1);
   });
 
-  it('is printed without what opens sessions', async () => {
+  // The standalone executable is one file, and tells nobody what it loads.
+  it.runIf(!testsExecutable)('is printed without what opens sessions', async () => {
     const preload = file('preload.cjs');
     await writeFile(
       preload,
@@ -158,6 +162,17 @@ describe('a shared session', () => {
     const { files, loaded } = await load();
     expect(files).toEqual(['cached-credential-process.cjs', 'rolesanywhere.cjs', 'rolesanywhere.js']);
     for (const name of network) expect(loaded).not.toContain(name);
+  });
+
+  it('is one for credential-process, serve and update', async () => {
+    const env = { ROLESANYWHERE_CACHE_DIR: cache, AWS_SHARED_CREDENTIALS_FILE: file('credentials') };
+    await using serve = await startServe([...words().slice(1), '--port', '0'], { env });
+    const update = await run(['update', ...words().slice(1), '--once'], { env });
+    expect(update).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
+    const key = accessKey(await session());
+    expect(await readFile(file('credentials'), 'utf8')).toContain(`aws_access_key_id = ${key}\n`);
+    expect(await askImds(serve.name)).toMatchObject({ AccessKeyId: key });
+    expect(gate.requests).toBe(1);
   });
 
   it('is shared only where that was asked for', async () => {
@@ -261,7 +276,8 @@ describe('ahead of its end', () => {
 describe('a process that holds the lock', () => {
   async function holder() {
     Object.assign(gate, { mode: 'silent', requests: 0 });
-    const child = spawn(process.execPath, [commandFile, ...words()], {
+    const [program, ...first] = commandWords();
+    const child = spawn(program, [...first, ...words()], {
       env: { PATH: process.env['PATH'], ROLESANYWHERE_CACHE_DIR: cache },
       stdio: 'ignore',
     });
@@ -317,6 +333,26 @@ describe('a cache that cannot be used is done without, with a warning', () => {
     accessKey(await session(), /symbolic link/);
   });
 
+  // Root may hand files over; to everybody else, what is root's is another's.
+  const isRoot = process.getuid?.() === 0;
+  it(`where it belongs to another user than ${isRoot ? 'root' : 'this one'}`, async () => {
+    const foreign = isRoot ? cache : '/usr';
+    if (isRoot) {
+      await mkdir(cache, { mode: 0o700 });
+      await chown(cache, 65_534, 65_534);
+    }
+    const warning = /warning: the cache .* is not used: it belongs to another user\n/;
+    accessKey(await session([], { env: { ROLESANYWHERE_CACHE_DIR: foreign } }), warning);
+    if (!isRoot) return;
+    expect(await readdir(cache)).toEqual([]);
+
+    // Nor is a session that another user has put there.
+    await chown(cache, 0, 0);
+    const planted = accessKey(await session());
+    for (const name of await readdir(cache)) await chown(path.join(cache, name), 65_534, 65_534);
+    expect(accessKey(await session(), warning)).not.toBe(planted);
+  });
+
   it('where there is no HOME', async () => {
     accessKey(await run(words()), /^rolesanywhere: warning: there is no place for the cache/);
   });
@@ -331,7 +367,7 @@ describe('a cache that cannot be used is done without, with a warning', () => {
       "$@"`;
     const outcome = await runProgram(
       requirePart('unshare'),
-      ['-rm', requirePart('bash'), '--norc', '-c', script, 'bash', process.execPath, commandFile, ...words()],
+      ['-rm', requirePart('bash'), '--norc', '-c', script, 'bash', ...commandWords(), ...words()],
       { env: { CACHE: cache, ROLESANYWHERE_CACHE_DIR: cache } },
     );
     accessKey(outcome, warning);

@@ -10,8 +10,11 @@ import {
   commandWords,
   shellCommand,
   startEmulatorProcess,
+  sessionWords,
 } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
+import { startServe } from '../support/serve-process.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 let folder = '';
@@ -168,4 +171,34 @@ describe('--debug', () => {
     expect(loud.stderr).toMatch(/^rolesanywhere: debug: .*ENOENT$/m);
     expect(loud.stderr.endsWith(quiet.stderr)).toBe(true);
   });
+});
+
+it('comes with one warning when the certificate will expire soon, from every command that opens it', async () => {
+  const authority = makeAuthority();
+  const day = 86_400_000;
+  const leaf = issue(authority, {
+    notBefore: new Date(Date.now() - day),
+    notAfter: new Date(Date.now() + day / 4),
+  });
+  await writeFile(file('own-ca.pem'), authority.certificatePem);
+  await writeFile(file('short.pem'), leaf.certificatePem + leaf.privateKeyPem, { mode: 0o600 });
+  const own = await startEmulatorProcess(['--trust-anchor', file('own-ca.pem')]);
+  try {
+    const [, ...options] = sessionWords(own, { certificate: file('short.pem'), key: file('short.pem') });
+    const env = { AWS_SHARED_CREDENTIALS_FILE: file('credentials'), ROLESANYWHERE_CACHE_DIR: file('cache') };
+    for (const words of [['credential-process'], ['credential-process', '--cache'], ['update', '--once']]) {
+      const { code, stderr } = await run([...words, ...options], { env });
+      expect({ code, stderr }).toEqual({
+        code: 0,
+        stderr: expect.stringMatching(/^\S+ warning: .* will expire at /) as string,
+      });
+      expect(stderr.match(/will expire/g)).toHaveLength(1);
+    }
+    await using serve = await startServe([...options, '--port', '0'], { env });
+    serve.child.kill('SIGHUP');
+    await serve.logged('credentials until', serve.log().length);
+    expect(serve.log().match(/will expire/g)).toHaveLength(1);
+  } finally {
+    await own.close();
+  }
 });

@@ -11,22 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../support/command.ts';
 import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
-import { startServe } from '../support/serve-process.ts';
-
-const list = '/latest/meta-data/iam/security-credentials/';
-
-/** What IMDS hands out, asked as an SDK asks. */
-const askImds = async (url: string): Promise<Record<string, string>> => {
-  const put = await fetch(`${url}/latest/api/token`, {
-    method: 'PUT',
-    headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' },
-  });
-  const headers = { 'x-aws-ec2-metadata-token': await put.text() };
-  const role = await (await fetch(url + list, { headers })).text();
-  const answer = await fetch(url + list + role, { headers });
-  expect(answer.status).toBe(200);
-  return (await answer.json()) as Record<string, string>;
-};
+import { askImds, startServe } from '../support/serve-process.ts';
 
 /** The requests for sessions that the emulator has seen. */
 const sessionsOf = (emulator: EmulatorProcess): number =>

@@ -74,3 +74,18 @@ export const startServe = async (
     },
   };
 };
+
+const credentialsPath = '/latest/meta-data/iam/security-credentials/';
+
+/** What IMDS hands out, asked as an SDK asks. */
+export const askImds = async (url: string): Promise<Record<string, string>> => {
+  const put = await fetch(`${url}/latest/api/token`, {
+    method: 'PUT',
+    headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' },
+  });
+  const headers = { 'x-aws-ec2-metadata-token': await put.text() };
+  const role = await (await fetch(url + credentialsPath, { headers })).text();
+  const answer = await fetch(url + credentialsPath + role, { headers });
+  if (!answer.ok) throw new Error(`IMDS answers ${answer.status}`);
+  return (await answer.json()) as Record<string, string>;
+};
