@@ -1,17 +1,23 @@
 // `npm run demo`: from a certificate to an AWS caller and on to a database, on this machine alone. Starts the emulator,
 // writes an AWS profile with a credential_process line, and lets the real AWS clients find their credentials through it;
 // then, where PostgreSQL is installed, starts one to play the Redshift cluster, and logs in to it by psql.
+//
+//   npm run demo [-- FILE]     with the command that is this file: the standalone executable, an installed one
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { findPrograms, startServer } from './postgres.mjs';
 
-const command = [process.execPath, join(import.meta.dirname, '..', 'bin', 'rolesanywhere.js')];
+const [file] = process.argv.slice(2);
+const command =
+  file === undefined
+    ? [process.execPath, join(import.meta.dirname, '..', 'bin', 'rolesanywhere.js')]
+    : [resolve(file)];
 
 // Ctrl-C and its like end every step; the clean-up at the end of the file then runs as always.
 const interrupted = new AbortController();
@@ -164,6 +170,7 @@ const logIn = (directory, emulator, database) =>
   );
 
 const demo = async (directory, emulator, database) => {
+  say('command', `rolesanywhere ${await run([...command, '--version'])}`);
   say('emulator', `a local Roles Anywhere with a throw-away authority, at ${emulator.endpoint}`);
 
   const config = await writeProfile(directory, emulator);
