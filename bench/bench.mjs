@@ -3,7 +3,7 @@
 //   npm run bench -- [--runs 31] [--seconds 5] [--key rsa|ec] [--node VERSION|PATH]… [--json]
 //
 // Runs are interleaved (A B C A B C …), so that whatever else the machine does falls on all alike. AWS_SIGNING_HELPER
-// may name another helper to measure beside ours.
+// may name another helper to measure beside ours. The standalone executable is measured where it has been built.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs, promisify } from 'node:util';
 
+import { hostTarget } from '../scripts/bun/runtime.mjs';
 import { fetchRuntimes, runtimes } from '../test/support/runtimes/runtimes.mjs';
+import { measureDistance } from './distance.mjs';
 import { measureServe } from './serve.mjs';
 import { startService, writeCertificates } from './service.mjs';
 
@@ -32,11 +34,13 @@ const trustAnchorArn = `arn:aws:rolesanywhere:${account}:trust-anchor/00000000-0
 const profileArn = `arn:aws:rolesanywhere:${account}:profile/00000000-0000-0000-0000-000000000002`;
 const roleArn = 'arn:aws:iam::123456789012:role/bench';
 
-/** Targets: what may cost at most so many times what. */
+/** Targets: what may cost at most so many times what; those are left out of which one was not measured. */
 const limits = [
   { subject: 'version', baseline: 'bare runtime', ratio: 1.05 },
   { subject: 'credential-process', baseline: 'floor', ratio: 1.15 },
   { subject: 'cached', baseline: 'bare runtime', ratio: 1.15 },
+  { subject: 'executable, cold', baseline: 'AWS_SIGNING_HELPER', ratio: 1 },
+  { subject: 'executable, cached', baseline: 'AWS_SIGNING_HELPER', ratio: 0.5 },
   { subject: 'update, 10,000 profiles', baseline: 'update, 10 profiles', ratio: 2 },
 ];
 
@@ -50,6 +54,8 @@ const resolveRuntime = async (wanted) => {
 
 const command = join(import.meta.dirname, '..', 'bin', 'rolesanywhere.js');
 const other = process.env.AWS_SIGNING_HELPER;
+const executable = join(import.meta.dirname, '..', 'dist', `rolesanywhere-${hostTarget()}`);
+const hasExecutable = existsSync(executable);
 
 /** The options of every command that opens a session. */
 const sessionWords = (directory, endpoint) => [
@@ -76,6 +82,16 @@ const subjects = (node, directory, endpoint) => {
     ['cached', [node, command, 'credential-process', ...session, '--ca-bundle', ca, '--cache']],
     ['update, 10 profiles', update(10)],
     ['update, 10,000 profiles', update(10_000)],
+    ...(hasExecutable
+      ? [
+          ['executable, version', [executable, 'version']],
+          ['executable, cold', [executable, 'credential-process', ...session, '--ca-bundle', ca]],
+          [
+            'executable, cached',
+            [executable, 'credential-process', ...session, '--ca-bundle', ca, '--cache'],
+          ],
+        ]
+      : []),
     ...(other ? [['AWS_SIGNING_HELPER', [other, 'credential-process', ...session]]] : []),
   ]);
 };
@@ -139,7 +155,7 @@ const measure = async (node, directory, endpoint) => {
       peakMiB: canMeasureMemory ? median(peaks) : null,
     });
   }
-  const medianOf = (wanted) => results.find(({ name }) => name === wanted).median;
+  const medianOf = (wanted) => results.find(({ name }) => name === wanted)?.median;
   const { stdout } = await promisify(execFile)(node, ['--version']);
   return {
     node: stdout.trim(),
@@ -148,9 +164,9 @@ const measure = async (node, directory, endpoint) => {
       toBare: result.median / medianOf('bare runtime'),
       toFloor: result.median / medianOf('floor'),
     })),
-    targets: limits.map(({ subject, baseline, ratio }) => {
+    targets: limits.flatMap(({ subject, baseline, ratio }) => {
       const reached = medianOf(subject) / medianOf(baseline);
-      return { subject, baseline, limit: ratio, reached, met: reached <= ratio };
+      return Number.isNaN(reached) ? [] : { subject, baseline, limit: ratio, reached, met: reached <= ratio };
     }),
   };
 };
@@ -162,6 +178,14 @@ const measureServers = async (node, directory, endpoint) => {
   const session = sessionWords(directory, endpoint);
   const helpers = [
     { name: 'serve', words: [node, command, 'serve', ...session, '--ca-bundle', join(directory, 'ca.pem')] },
+    ...(hasExecutable
+      ? [
+          {
+            name: 'executable',
+            words: [executable, 'serve', ...session, '--ca-bundle', join(directory, 'ca.pem')],
+          },
+        ]
+      : []),
     ...(other ? [{ name: 'AWS_SIGNING_HELPER', words: [other, 'serve', ...session] }] : []),
   ];
   const results = await measureServe({
@@ -185,6 +209,32 @@ const printServers = ({ results, target: { limit, reached, met } }) => {
     row(name, ...numbers, residentMiB.toFixed(1));
   }
   console.log(`serve: ${reached.toFixed(3)} x bare node:http, ${met ? 'at least' : 'UNDER'} ${limit}`);
+};
+
+/** The cache against what has none: 25 calls over a round trip of 40 ms. */
+const measureLine = async (service, directory) => {
+  const env = { ...environment(directory), ROLESANYWHERE_CACHE_DIR: join(directory, 'line') };
+  const ours = hasExecutable ? [executable] : [process.execPath, command];
+  const words = (endpoint) => ['credential-process', ...sessionWords(directory, endpoint)];
+  const ca = ['--ca-bundle', join(directory, 'ca.pem')];
+  return measureDistance(service.endpoint, service.requests, [
+    { name: 'with --cache', run: (endpoint) => time([...ours, ...words(endpoint), ...ca, '--cache'], env) },
+    { name: 'without', run: (endpoint) => time([...ours, ...words(endpoint), ...ca], env) },
+    ...(other
+      ? [{ name: 'AWS_SIGNING_HELPER', run: (endpoint) => time([other, ...words(endpoint)], env) }]
+      : []),
+  ]);
+};
+
+const printLine = (results) => {
+  const slowest = results.at(-1);
+  console.log('\n25 calls to a service that is a round trip of 40 ms away');
+  for (const { name, milliseconds, requests } of results) {
+    const ratio = (milliseconds / slowest.milliseconds).toFixed(3);
+    console.log(
+      `${name.padEnd(24)}${milliseconds.toFixed(0).padStart(11)} ms, ${ratio} x, ${requests} CreateSession`,
+    );
+  }
 };
 
 const print = ({ node, results, targets }) => {
@@ -222,7 +272,9 @@ try {
       if (!options.json) printServers(report.serve);
     }
   }
-  if (options.json) console.log(JSON.stringify(reports, null, 2));
+  const line = await measureLine(service, directory);
+  if (!options.json) printLine(line);
+  if (options.json) console.log(JSON.stringify({ reports, line }, null, 2));
   else if (!existsSync('/usr/bin/time')) console.log('\npeak memory needs GNU time: apt-get install time');
 } finally {
   service.close();

@@ -34,7 +34,7 @@ export const writeCertificates = async (directory) => {
   return { cert: await readFile(inDirectory('server.pem')), key: await readFile(inDirectory('server.key')) };
 };
 
-/** Starts the server; it answers every POST with the same credentials. */
+/** Starts the server; it answers every POST with the same credentials, and counts them. */
 export const startService = async (tls, roleArn) => {
   const answer = JSON.stringify({
     credentialSet: [
@@ -56,12 +56,18 @@ export const startService = async (tls, roleArn) => {
     ],
     subjectArn: 'arn:aws:rolesanywhere:us-east-1:123456789012:subject/00000000-0000-0000-0000-000000000000',
   });
+  let requests = 0;
   const server = createServer(tls, (request, response) => {
+    requests++;
     request.resume().on('end', () => {
       response.writeHead(201, { 'content-type': 'application/json' }).end(answer);
     });
   });
   server.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  return { endpoint: `https://127.0.0.1:${server.address().port}`, close: () => server.close() };
+  return {
+    endpoint: `https://127.0.0.1:${server.address().port}`,
+    requests: () => requests,
+    close: () => server.close(),
+  };
 };
