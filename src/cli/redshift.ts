@@ -2,7 +2,6 @@ import { parseArn } from '../aws/arn.ts';
 import { environmentCredentials } from '../aws/environment-credentials.ts';
 import type { ConnectionOptions } from '../aws/http.ts';
 import { cacheDirectory } from '../credentials/cache/directory.ts';
-import type { OpenedSession } from '../credentials/session-source.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import { type DatabaseConnection, sslModes } from '../redshift/connection.ts';
 import {
@@ -17,7 +16,7 @@ import type { Reporter } from '../reporter.ts';
 import { env } from '../runtime/env.ts';
 import { given } from './given.ts';
 import type { Values } from './options.ts';
-import { connectionOptions, sessionOptions } from './session-options.ts';
+import { connectionOptions, type SessionOptions, sessionOptions } from './session-options.ts';
 import { sessionShape } from './session-shape.ts';
 import { commandSessions } from './session-source.ts';
 import { oneOf, wholeNumber } from './values.ts';
@@ -32,8 +31,8 @@ export interface Redshift extends AsyncDisposable {
   readonly connection: ConnectionOptions;
   /** AWS credentials: of a session, or those of the environment. */
   readonly aws: AwsCredentialSource;
-  /** Opens the session alone; undefined where there is none. */
-  readonly openSession: (() => Promise<OpenedSession>) | undefined;
+  /** What the session is opened with; undefined where there is none. */
+  readonly session: SessionOptions | undefined;
   /** Database credentials, shared with other processes unless that is off. */
   credentials(): Promise<TimedCredentials>;
 }
@@ -44,9 +43,9 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
   const session = sessionValues(values, isShared);
   const request = databaseRequest(values);
   const connection = connectionOptions(values, reporter);
+  const options = session && sessionOptions(session, reporter);
   const sessions =
-    session &&
-    (await commandSessions(session, sessionOptions(session, reporter), reporter, { triesAgain: false }));
+    session && options && (await commandSessions(session, options, reporter, { triesAgain: false }));
   const aws: AwsCredentialSource =
     sessions === undefined
       ? () => Promise.resolve(environmentCredentials())
@@ -72,7 +71,7 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
     request,
     connection,
     aws,
-    openSession: sessions && (() => sessions.open()),
+    session: options,
     async credentials() {
       const shape = isShared ? await shapeOf() : undefined;
       if (shape === undefined)

@@ -1,10 +1,14 @@
+import { createSession } from '../aws/create-session.ts';
 import type { CallerIdentity } from '../aws/sts.ts';
 import { getCallerIdentity } from '../aws/sts.ts';
 import type { ConnectionOptions } from '../aws/http.ts';
 import { formatName } from '../certificate/name.ts';
-import type { OpenedSession } from '../credentials/session-source.ts';
+import { warnOfExpiry } from '../certificate/suitability.ts';
+import type { SessionSourceOptions } from '../credentials/session-source.ts';
 import type { ServiceErrorDetails } from '../aws/service-error.ts';
 import { RolesAnywhereError } from '../errors.ts';
+import { openIdentity } from '../identity.ts';
+import { silent } from '../reporter.ts';
 import type { HmacCredentials } from '../sigv4/hmac.ts';
 import type { Address, Login } from './api.ts';
 import type { DatabaseConnection } from './connection.ts';
@@ -15,9 +19,9 @@ import type { PreparedDatabase } from './request.ts';
 
 export interface CheckOptions {
   readonly request: PreparedDatabase;
+  /** What the AWS credentials are of; where there is no session, `aws` gives them. */
+  readonly session: SessionSourceOptions | undefined;
   readonly aws: AwsCredentialSource;
-  /** Opens the session that the credentials are of, where there is one. */
-  readonly openSession: (() => Promise<OpenedSession>) | undefined;
   readonly connection: ConnectionOptions;
   readonly tls: Pick<DatabaseConnection, 'sslMode' | 'sslRootCert'>;
 }
@@ -35,15 +39,7 @@ export interface Finding {
  */
 export async function* checkRedshift(options: CheckOptions): AsyncGenerator<Finding> {
   const { request, connection, tls } = options;
-  const session = await options.openSession?.();
-  if (session?.certificate !== undefined) {
-    const { subject, notAfter } = session.certificate;
-    yield { step: 'certificate', holds: `${formatName(subject)}, until ${notAfter.toISOString()}` };
-  }
-  const aws = session?.credentials ?? (await options.aws());
-  yield session === undefined
-    ? { step: 'credentials', holds: `AWS access key ${aws.accessKeyId}` }
-    : { step: 'session', holds: `until ${session.credentials.expiration.toISOString()}` };
+  const aws = yield* options.session === undefined ? given(options.aws) : opened(options.session);
 
   const caller = await getCallerIdentity(aws, { ...connection, region: request.region });
   yield { step: 'caller', holds: caller.arn };
@@ -55,6 +51,31 @@ export async function* checkRedshift(options: CheckOptions): AsyncGenerator<Find
   yield { step: 'database', holds: `${address.host}, port ${address.port}` };
 
   yield* reach(address, login, { ...options, tls });
+}
+
+async function* given(aws: AwsCredentialSource): AsyncGenerator<Finding, HmacCredentials> {
+  const credentials = await aws();
+  yield { step: 'credentials', holds: `AWS access key ${credentials.accessKeyId}` };
+  return credentials;
+}
+
+async function* opened(options: SessionSourceOptions): AsyncGenerator<Finding, HmacCredentials> {
+  const { connection = {} } = options;
+  await using identity = await openIdentity(options.identity);
+  const { subject, notAfter } = identity.certificate;
+  warnOfExpiry(identity.certificate, new Date(), connection.reporter ?? silent);
+  yield { step: 'certificate', holds: `${formatName(subject)}, until ${notAfter.toISOString()}` };
+  try {
+    const { credentials } = await createSession(identity, options.session, connection);
+    yield { step: 'session', holds: `until ${credentials.expiration.toISOString()}` };
+    return credentials;
+  } catch (error) {
+    if (!isDenied(error) || error.hint?.includes('trust policy') !== true) throw error;
+    throw new RolesAnywhereError(error.code, error.message, {
+      cause: error.cause,
+      hint: `${error.hint}; redshift policy, with the same options, prints a trust policy that does`,
+    });
+  }
 }
 
 async function* reach(
@@ -94,9 +115,7 @@ async function allowed<T>(
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof RolesAnywhereError) || error.code !== 'SERVICE_REFUSED') throw error;
-    const { code } = error.cause as ServiceErrorDetails;
-    if (code !== 'AccessDenied' && code !== 'AccessDeniedException') throw error;
+    if (!isDenied(error)) throw error;
     const { Statement } = permissionPolicy(request, account);
     const needed =
       sid === 'LogIn'
@@ -107,4 +126,10 @@ async function allowed<T>(
       hint: `the role needs the permission ${needed.map((statement) => JSON.stringify(statement)).join(' ')}`,
     });
   }
+}
+
+function isDenied(error: unknown): error is RolesAnywhereError {
+  if (!(error instanceof RolesAnywhereError) || error.code !== 'SERVICE_REFUSED') return false;
+  const { code } = error.cause as ServiceErrorDetails;
+  return code === 'AccessDenied' || code === 'AccessDeniedException';
 }

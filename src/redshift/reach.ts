@@ -90,7 +90,8 @@ export async function checkTls(
     secure = connectSecure({ ...options, socket });
     await settled(secure, 'secureConnect');
     const issuer = secure.getPeerCertificate().issuer;
-    return { protocol: secure.getProtocol() ?? '', issuer: [issuer.O, issuer.CN].flat().join(' ') };
+    const names = [issuer.O, issuer.CN].flat().filter((name) => name !== undefined);
+    return { protocol: secure.getProtocol() ?? '', issuer: names.join(' ') };
   } catch (error) {
     throw error instanceof RolesAnywhereError ? error : untrusted(connection, error);
   } finally {

@@ -139,13 +139,20 @@ describe('redshift check', () => {
       'IAM:etl',
       '127.0.0.1',
       'TLSv1.3',
-      'Database Root',
+      'certificate by Database Root',
     ]) {
       expect(stdout).toContain(fact);
     }
   });
 
   it.each<[string, () => readonly string[], number, string, string]>([
+    [
+      'a wrong trust policy',
+      () => [...warehouse, '--role-arn', 'arn:aws:iam::123456789012:role/other'],
+      4,
+      'certificate',
+      'redshift policy',
+    ],
     ['a wrong authority', () => warehouse, 5, 'port', '--sslrootcert'],
     [
       'another name',
