@@ -11,6 +11,10 @@ export function findHostScript(): string | undefined {
     .find((path) => existsSync(path));
 }
 
+/** What helps where there is no addon. */
+export const addonCure =
+  'compile it: npm install --global --allow-scripts=pkcs11js rolesanywhere, with a C++ compiler, make and Python';
+
 /**
  * Loads pkcs11js' native part: from the published package, which carries it for the platforms that we build, else as
  * `npm ci` compiled it. Its ABI (Node-API) is the same for every version of Node.js.

@@ -199,7 +199,7 @@ describe('serve, when things go wrong', () => {
       expect(old.status).toBe(401);
     });
 
-    it('answers 1,000 connections at once', async () => {
+    it('answers 1,000 connections at once, and others while they stay there idle', async () => {
       const token = await putToken(serve.name);
       const sockets = await Promise.all(
         Array.from({ length: 1000 }, async () => {
@@ -218,6 +218,13 @@ describe('serve, when things go wrong', () => {
         }),
       );
       expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 200 OK']));
+      const idle = Array.from({ length: 1000 }, () => connect(port, '127.0.0.1'));
+      await Promise.all(idle.map((socket) => once(socket, 'connect')));
+      const asked = Date.now();
+      expect((await askImds(serve.name)).status).toBe(200);
+      expect(Date.now() - asked).toBeLessThan(1000);
+      for (const socket of [...sockets, ...idle]) expect(socket.readyState).toBe('open');
+      for (const socket of idle) socket.destroy();
       for (const socket of sockets) socket.destroy();
     });
 

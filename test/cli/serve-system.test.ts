@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
+import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { startServe } from '../support/serve-process.ts';
 import { requirePart } from '../support/system-parts.ts';
@@ -160,7 +160,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     it('with an address', async () => {
       const script = launcher('AF_INET', "('127.0.0.1', 0)");
       await using serve = await startServe([...words, '--bind', '0.0.0.0', '--hop-limit', '9'], {
-        launcher: [requirePart('python3'), '-c', script, process.execPath],
+        launcher: [requirePart('python3'), '-c', script],
       });
       expect(serve.name).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
       expect((await fetch(`${serve.name}/healthz`)).status).toBe(200);
@@ -171,7 +171,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
       const path = join(folder, 'activated');
       const script = launcher('AF_UNIX', JSON.stringify(path));
       await using serve = await startServe(words, {
-        launcher: [requirePart('python3'), '-c', script, process.execPath],
+        launcher: [requirePart('python3'), '-c', script],
       });
       const python = `
 import socket, sys
@@ -186,11 +186,9 @@ print(client.recv(100).decode().split('\\r')[0])`;
 
     it('but not one of several', async () => {
       const script = launcher('AF_INET', "('127.0.0.1', 0)", '2');
-      const child = spawn(
-        requirePart('python3'),
-        ['-c', script, process.execPath, 'bin/rolesanywhere.js', 'serve', ...words],
-        { stdio: 'ignore' },
-      );
+      const child = spawn(requirePart('python3'), ['-c', script, ...commandWords(), 'serve', ...words], {
+        stdio: 'ignore',
+      });
       expect(await once(child, 'exit')).toEqual([6, null]);
     });
 

@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../../errors.ts';
-import { loadAddon } from '../../runtime/pkcs11-parts.ts';
+import { addonCure, loadAddon } from '../../runtime/pkcs11-parts.ts';
 import { target } from '../../runtime/platform.ts';
 import type { Cryptoki } from './cryptoki.ts';
 
@@ -20,12 +20,12 @@ export async function openAddon(): Promise<Cryptoki> {
   } catch (cause) {
     throw unavailable('cannot load the PKCS#11 addon', cause);
   }
-  throw unavailable(`this package has no PKCS#11 addon for ${target()}`, undefined);
+  throw unavailable(`this build has no PKCS#11 addon for ${target()}`, undefined);
 }
 
 function unavailable(message: string, cause: unknown): RolesAnywhereError {
   return new RolesAnywhereError('PKCS11_UNAVAILABLE', message, {
-    hint: 'compile it: npm install --global --allow-scripts=pkcs11js rolesanywhere, with a C++ compiler, make and Python',
+    hint: addonCure,
     cause,
   });
 }

@@ -7,6 +7,9 @@ export function findHostScript(): string {
   return hostWord;
 }
 
+export const addonCure =
+  'this executable was built on another platform than its own; on Node.js rolesanywhere has PKCS#11 everywhere';
+
 /** Embedded by scripts/executable.mjs. @throws Error when it cannot be loaded */
 export async function loadAddon(): Promise<unknown> {
   // @ts-expect-error -- it lies beside the bundle

@@ -36,7 +36,11 @@ function targetOf(descriptor: string): string {
 export function listenOnInherited(server: Server, fd: number, listening: () => void): void {
   const front = createServer((socket) => server.emit('connection', socket));
   front.on('error', (error) => server.emit('error', error));
-  server.address = () => front.address();
+  server.address = () => {
+    // Of a unix socket it is empty here, where Node.js has the path.
+    const address = front.address() as Partial<AddressInfo> | null;
+    return address?.port === undefined ? null : (address as AddressInfo);
+  };
   server.close = (done) => {
     front.close(done);
     return server;
