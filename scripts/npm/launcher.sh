@@ -1,10 +1,14 @@
 #!/bin/sh
 # Starts the standalone executable that npm installed for this platform; where there is none, the same on Node.js.
 
+case $0 in
+  */*) file=$0 ;;
+  *) file=./$0 ;;
+esac
+
 # Where npm's global link leads, without asking readlink(1), which takes longer than all else.
-package=${0%/*}/../lib/node_modules/rolesanywhere
-if ! [ "$package/bin/launcher.sh" -ef "$0" ]; then
-  file=$0
+package=${file%/*}/../lib/node_modules/rolesanywhere
+if ! [ "$package/bin/launcher.sh" -ef "$file" ]; then
   while [ -L "$file" ]; do
     link=$(readlink "$file") || break
     case $link in

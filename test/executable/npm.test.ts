@@ -15,6 +15,7 @@ import { runProgram } from '../support/command.ts';
 import type { RunOptions } from '../support/command.ts';
 import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
+import { requirePart } from '../support/system-parts.ts';
 
 const run = promisify(execFile);
 const { version } = packageJson;
@@ -122,6 +123,14 @@ describe('the packages for npm', () => {
       const env = { PATH: `${bin}:/usr/bin:/bin` };
       expect(await start('/bin/sh', ['-c', `${name} version`], { env })).toMatchObject(ran);
     });
+
+    it.each([['/bin/sh'], [requirePart('bash'), '--posix'], [requirePart('busybox'), 'sh']])(
+      'start it by %s, which reads the file itself',
+      async (shell, ...words) => {
+        const { code, stdout } = await start(shell, [...words, 'rolesanywhere', 'version'], { cwd: bin });
+        expect({ code, stdout }).toEqual({ code: 0, stdout: `${version}\n` });
+      },
+    );
 
     it('start it through links of any kind, from anywhere', async () => {
       const elsewhere = join(folder, 'else where');
