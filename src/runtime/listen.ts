@@ -3,6 +3,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { connect, isIPv6 } from 'node:net';
 import { RolesAnywhereError } from '../errors.ts';
 import { errnoOf, reasonOf } from './errno.ts';
+import { platform } from './platform.ts';
 import { listenOnInherited } from './server-socket.ts';
 
 /** Where to listen: at an address or host name of this machine, on a unix socket, or on a socket that was inherited. */
@@ -25,8 +26,13 @@ const failures: Readonly<Record<string, readonly [reason: string, hint: string]>
 
 const socketFailures: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there, or it is no socket',
-  EINVAL: 'the path is too long for a socket',
+  // Node.js calls both by one name.
+  EACCES: 'permission denied, or no such folder',
+  ENOENT: 'no such folder',
+  ENAMETOOLONG: 'the path is too long for a socket',
 };
+/** Bytes of a socket's path by unix(7), its NUL left out; on macOS and the BSDs. Node.js 20 cuts off what is more. */
+const longestSocketPath = platform === 'linux' ? 107 : 103;
 
 /**
  * Starts listening. A unix socket is for its owner alone (0600); one that a dead process left behind is replaced.
@@ -79,6 +85,9 @@ function start(server: Server, address: ListenAddress): Promise<void> {
 }
 
 async function listenOnSocket(server: Server, path: string): Promise<void> {
+  if (platform !== 'win32' && Buffer.byteLength(path) > longestSocketPath) {
+    throw Object.assign(new Error('too long'), { code: 'ENAMETOOLONG' });
+  }
   try {
     await startPrivately(server, path);
   } catch (error) {

@@ -26,7 +26,8 @@ const limits = {
   // From Node.js 24 on, and a tenth less work: who sends no body is not waited for to send one.
   optimizeEmptyRequests: true,
 };
-const mostConnections = 4096;
+/** Half the descriptors that Linux gives a process unless told: the others are for keys and the service. */
+const mostConnections = 2048;
 /** No request that we answer has a body; clients that send one are not read for long. */
 const longestBody = 4096;
 
@@ -39,16 +40,22 @@ export function makeServer(options: ServerOptions): Server {
       send(response, answer);
       options.onAnswer(resource?.name ?? 'other', request.method ?? '', answer.status);
     };
-    const answer = answerTo(options, request, resource);
-    if (answer instanceof Promise) {
-      answer.then(done, () => {
-        done(textAnswer(500, 'this is a defect of rolesanywhere'));
-      });
-    } else {
-      done(answer);
+    const failed = (): void => {
+      done(textAnswer(500, 'this is a defect of rolesanywhere'));
+    };
+    let answer: Answer | Promise<Answer>;
+    try {
+      answer = answerTo(options, request, resource);
+    } catch {
+      failed();
+      return;
     }
+    if (answer instanceof Promise) answer.then(done, failed);
+    else done(answer);
   });
   server.maxConnections = mostConnections;
+  // As many as fit: what stands behind Node's usual 2000 would not be seen, X-Forwarded-For included.
+  server.maxHeadersCount = 0;
   return server;
 }
 
@@ -136,4 +143,7 @@ function answerTo(
 function send(response: ServerResponse, { status, content, headers = [] }: Answer): void {
   response.writeHead(status, content.headers.concat(headers));
   response.end(content.body, content.encoding);
+  // Who does not take its answers is cut off as well; as a rule the kernel has room for them.
+  const { socket } = response.req;
+  if (socket.writableLength > 0) socket.setTimeout(limits.requestTimeout);
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
@@ -144,6 +144,37 @@ describe('serve, when things go wrong', () => {
     }
   });
 
+  it('keeps descriptors for its own work, however many connections are held', async () => {
+    const service = await startService();
+    await using serve = await startServe(wordsFor(service, pki.ec), {
+      // What Linux grants where nobody says otherwise.
+      launcher: ['sh', '-c', 'ulimit -n 4096 && exec "$@"', 'sh'],
+    });
+    const port = Number(new URL(serve.name).port);
+    const sockets = Array.from({ length: 4200 }, () =>
+      connect(port, '127.0.0.1').on('error', () => undefined),
+    );
+    try {
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      const descriptors = async (): Promise<number> =>
+        (await readdir(`/proc/${serve.child.pid ?? 0}/fd`)).length;
+      // Until it has taken what it takes.
+      let held = 0;
+      for (let now = await descriptors(); now > held; now = await descriptors()) {
+        held = now;
+        await sleep(300);
+      }
+      expect(held).toBeGreaterThan(1000);
+      const from = serve.log().length;
+      serve.child.kill('SIGHUP');
+      await serve.logged('credentials', from);
+      expect(serve.log().slice(from)).toContain('note: credentials until');
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await service.close();
+    }
+  });
+
   describe('under load', () => {
     let service: EmulatorProcess;
     let serve: ServeProcess;
@@ -228,8 +259,24 @@ describe('serve, when things go wrong', () => {
       for (const socket of sockets) socket.destroy();
     });
 
+    /** Asks in whole requests and never reads: the milliseconds until it is cut off. */
+    const deafClient = async (): Promise<number> => {
+      const began = Date.now();
+      const socket: Socket = connect(port, '127.0.0.1').pause();
+      socket.on('error', () => undefined);
+      const ended = new Promise((resolve) => socket.once('close', resolve));
+      const ask = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+      // Their answers are more than the kernel holds for anybody.
+      socket.write(ask.repeat(10_000));
+      // Only who writes learns, while it does not read, that the other side has gone.
+      const drip = setInterval(() => socket.write(ask), 2000);
+      await ended;
+      clearInterval(drip);
+      return Date.now() - began;
+    };
+
     it(
-      'cuts off, after 30 s, those who never finish, and answers others meanwhile',
+      'cuts off, after 30 s, those who never finish or never read, and answers others meanwhile',
       { timeout: 60_000 },
       async () => {
         const beginnings = [
@@ -237,6 +284,7 @@ describe('serve, when things go wrong', () => {
           'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n',
           'PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4000\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\nx',
         ];
+        const deaf = deafClient();
         const began = Date.now();
         const slow = Array.from({ length: 300 }, async (_, index) => {
           const socket: Socket = connect(port, '127.0.0.1').on('error', () => undefined);
@@ -267,6 +315,7 @@ describe('serve, when things go wrong', () => {
         }
         const ages = await ended;
         expect(Math.max(...ages)).toBeLessThan(33_000);
+        expect(await deaf).toBeLessThan(40_000);
       },
     );
   });

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +12,15 @@ import { commandWords, sessionWords, startEmulatorProcess } from '../support/emu
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { startServe } from '../support/serve-process.ts';
 import { requirePart } from '../support/system-parts.ts';
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
 
 /** A Python script that writes lines. */
 const startPython = (script: string, ...words: readonly string[]) => {
@@ -66,6 +77,17 @@ while seen < 3:
         seen += 1
 `;
 
+  // Connects as soon as that is possible, and asks.
+  const connectEarly = `
+import socket, sys
+print('ready')
+while True:
+    client = socket.socket()
+    if client.connect_ex(('127.0.0.1', int(sys.argv[1]))) == 0: break
+    client.close()
+client.send(b'GET /healthz HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n')
+client.recv(100)`;
+
   describe('the hop limit of what it sends', () => {
     it.each([
       ['127.0.0.1', '5', '4 5'],
@@ -81,6 +103,18 @@ while seen < 3:
         await (await fetch(`${serve.name}/healthz`, { headers: { connection: 'close' } })).text();
         expect(await packets.line()).toBe(seen);
       }
+    });
+
+    it('holds for connections that were there before it listened officially', async () => {
+      const port = await freePort();
+      using packets = startPython(capture, String(port));
+      expect(await packets.line()).toBe('ready');
+      using early = startPython(connectEarly, String(port));
+      expect(await early.line()).toBe('ready');
+      const atPort = [...words.slice(0, words.indexOf('--port')), '--port', String(port)];
+      await using serve = await startServe([...atPort, '--hop-limit', '5']);
+      expect(await packets.line()).toBe('4 5');
+      expect(serve.child.exitCode).toBeNull();
     });
 
     it('holds for IPv4 on a socket for both', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
@@ -150,6 +150,17 @@ describe('serve', () => {
 
       expect(await serve.end()).toEqual([0, null]);
       await expect(stat(path)).rejects.toThrow();
+    });
+
+    it.each([
+      ['longer than a socket can be', (base: string) => join(base, 'x'.repeat(120)), 'too long'],
+      ['in no folder', (base: string) => join(base, 'none', 'socket'), 'no such folder'],
+    ])('but not at a path %s: exit code 6', async (_, pathIn, reason) => {
+      const before = await readdir(folder);
+      const { code, stderr } = await run(['serve', ...words, '--bind', `unix:${pathIn(folder)}`]);
+      expect(code).toBe(6);
+      expect(stderr).toContain(reason);
+      expect(await readdir(folder)).toEqual(before);
     });
 
     it('but takes no file for one: exit code 6', async () => {

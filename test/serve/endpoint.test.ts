@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
@@ -300,6 +301,21 @@ describe('the endpoint', () => {
       expect(status).toBe(503);
       expect(body).not.toContain('canary');
     });
+
+    it('outlives a defect of its own: 500', async () => {
+      const defect = (): never => {
+        throw new Error('canary');
+      };
+      state = {
+        get session() {
+          return defect();
+        },
+      };
+      const { status, body } = await withToken(list);
+      expect(status).toBe(500);
+      expect(body).not.toContain('canary');
+      expect(await putToken()).toMatchObject({ status: 200 });
+    });
   });
 
   it('answers from the newest session', async () => {
@@ -358,6 +374,16 @@ describe('the endpoint', () => {
 
     it('large headers: 431', async () => {
       expect(await ask('/healthz', { x: 'x'.repeat(9000) })).toMatchObject({ status: 431 });
+    });
+
+    it('X-Forwarded-For behind more headers than Node.js reads unless told: 400', async () => {
+      const { port } = new URL(endpoint.url ?? '');
+      const flood = 'a:\r\n'.repeat(2000);
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n${flood}X-Forwarded-For: 1.2.3.4\r\n\r\n`);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      socket.destroy();
+      expect(answer.toString()).toMatch(/^HTTP\/1\.1 400 /);
     });
   });
 
