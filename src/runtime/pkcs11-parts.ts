@@ -11,9 +11,11 @@ export function findHostScript(): string | undefined {
     .find((path) => existsSync(path));
 }
 
-/** What helps where there is no addon. */
-export const addonCure =
+const compileIt =
   'compile it: npm install --global --allow-scripts=pkcs11js rolesanywhere, with a C++ compiler, make and Python';
+
+/** What helps where there is no addon, and where it does not load. */
+export const addonCures = { missing: compileIt, broken: compileIt };
 
 /**
  * Loads pkcs11js' native part: from the published package, which carries it for the platforms that we build, else as

@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../../errors.ts';
-import { addonCure, loadAddon } from '../../runtime/pkcs11-parts.ts';
+import { addonCures, loadAddon } from '../../runtime/pkcs11-parts.ts';
 import { target } from '../../runtime/platform.ts';
 import type { Cryptoki } from './cryptoki.ts';
 
@@ -18,14 +18,14 @@ export async function openAddon(): Promise<Cryptoki> {
     addon = (await loadAddon()) as Addon | undefined;
     if (addon !== undefined) return new addon.PKCS11();
   } catch (cause) {
-    throw unavailable('cannot load the PKCS#11 addon', cause);
+    throw unavailable('cannot load the PKCS#11 addon', addonCures.broken, cause);
   }
-  throw unavailable(`this build has no PKCS#11 addon for ${target()}`, undefined);
+  throw unavailable(`this build has no PKCS#11 addon for ${target()}`, addonCures.missing);
 }
 
-function unavailable(message: string, cause: unknown): RolesAnywhereError {
+function unavailable(message: string, hint: string, cause?: unknown): RolesAnywhereError {
   return new RolesAnywhereError('PKCS11_UNAVAILABLE', message, {
-    hint: addonCure,
+    hint,
     cause,
   });
 }

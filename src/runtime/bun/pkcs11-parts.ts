@@ -7,8 +7,10 @@ export function findHostScript(): string {
   return hostWord;
 }
 
-export const addonCure =
-  'this executable was built on another platform than its own; on Node.js rolesanywhere has PKCS#11 everywhere';
+export const addonCures = {
+  missing: 'for tokens, use rolesanywhere on Node.js here, or an executable that was built on such a machine',
+  broken: 'it is unpacked into TMPDIR (else /tmp), which must take files and let them run',
+};
 
 /** Embedded by scripts/executable.mjs. @throws Error when it cannot be loaded */
 export async function loadAddon(): Promise<unknown> {

@@ -1,0 +1,66 @@
+import { chown, mkdtemp, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { run, runProgram } from '../support/command.ts';
+import { commandWords } from '../support/emulator-process.ts';
+import { softHsmModule } from '../support/softhsm.ts';
+import { requirePart } from '../support/system-parts.ts';
+
+// The addon of PKCS#11 is unpacked into the temporary directory, where others may write too.
+let folder: string;
+const words = ['sign-string', '--private-key', 'pkcs11:object=none', '--pkcs11-lib', softHsmModule];
+const ask = () => run(words, { env: { TMPDIR: folder } });
+const noSuchKey = expect.stringContaining('no private key on any token matches') as string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'addon '));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+it('is for its owner alone, and stays one file', async () => {
+  for (let time = 0; time < 2; time++) {
+    expect((await ask()).stderr).toEqual(noSuchKey);
+    const [name = '', ...others] = await readdir(folder);
+    expect(others).toEqual([]);
+    expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);
+  }
+});
+
+it.each<[string, (addon: string) => Promise<void>]>([
+  [
+    'a link',
+    async (addon) => {
+      await rename(addon, join(folder, 'elsewhere'));
+      await symlink(join(folder, 'elsewhere'), addon);
+    },
+  ],
+  // As root, which is who the tests run as where they install what they need; others cannot make such a file.
+  ...(process.getuid?.() === 0
+    ? [
+        ['of another user', (addon: string) => chown(addon, 1000, 1000)] as [
+          string,
+          (addon: string) => Promise<void>,
+        ],
+      ]
+    : []),
+  ['of another length', (addon) => writeFile(addon, 'x')],
+])('%s in its place is not loaded', async (_, spoil) => {
+  await ask();
+  const [name = ''] = await readdir(folder);
+  const addon = join(folder, name);
+  const genuine = await readFile(addon);
+  // Its like, but for the code in it: what it would do, if it were loaded, is fail.
+  await writeFile(addon, Buffer.alloc(genuine.length));
+  await spoil(addon);
+  expect((await ask()).stderr).toEqual(noSuchKey);
+  expect(await readFile(addon)).toEqual(genuine);
+});
+
+it('is told from a broken token where it cannot be unpacked', async () => {
+  const script = 'mount -t tmpfs -o noexec tmpfs "$TMPDIR" && "$@"';
+  const line = ['-rm', requirePart('bash'), '--norc', '-c', script, 'bash', ...commandWords(), ...words];
+  const outcome = await runProgram(requirePart('unshare'), line, { env: { TMPDIR: folder } });
+  expect(outcome).toMatchObject({ code: 3, stdout: '' });
+  expect(outcome.stderr).toMatch(/error: cannot load the PKCS#11 addon\n.*TMPDIR/);
+});
