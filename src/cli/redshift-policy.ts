@@ -45,12 +45,15 @@ function required(values: Values<'redshift policy'>, name: 'role-arn' | 'trust-a
   });
 }
 
-/** The common name of the one certificate that is no authority's. */
+/** The one common name of the one certificate that is no authority's. */
 async function onlyName(values: Values<'redshift policy'>, reporter: Reporter): Promise<string | undefined> {
   const certificates = await listCertificates(identityOptions(values, reporter));
   const leaves = certificates.filter(({ isAuthority }) => isAuthority !== true);
   const [leaf] = leaves;
   if (leaf === undefined || leaves.length > 1) return undefined;
-  const [, name] = /(?:^|[,+])CN=((?:\\.|[^,+\\])*)/u.exec(formatName(leaf.subject)) ?? [];
-  return name?.replace(/\\(.)/gu, '$1');
+  // Value by value (RFC 4514, section 3): what looks like another attribute may stand in one, escaped.
+  const attributes = formatName(leaf.subject).matchAll(/([^=,+]+)=((?:\\.|[^,+\\])*)/gu);
+  const names = [...attributes].filter(([, type]) => type === 'CN').map(([, , value = '']) => value);
+  const [name] = names;
+  return names.length === 1 ? name?.replace(/\\(.)/gu, '$1') : undefined;
 }

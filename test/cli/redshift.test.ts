@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localService, type Scripted, sessionBody } from '../aws/local-service.ts';
+import { issue, issueAuthority, pem, type Subject } from '../emulator/support/pki.ts';
 import { run, type RunOptions } from '../support/command.ts';
 import {
   commandWords,
@@ -447,6 +448,37 @@ describe('redshift policy', () => {
     expect(stdout).toContain('arn:aws:redshift:us-east-1:123456789012:dbgroup:warehouse/readers');
     expect(JSON.stringify(trustPolicy)).toContain('"aws:PrincipalTag/x509Subject/CN":');
     expect(emulator.output()).toBe(before);
+  });
+
+  it.each<[string, Subject, string | undefined]>([
+    ['a name with commas', [['CN', 'etl, "the" 1+\\']], 'etl, "the" 1+\\'],
+    [
+      'another attribute that looks like a name',
+      [
+        ['O', 'a,CN=root'],
+        ['CN', 'etl'],
+      ],
+      'etl',
+    ],
+    ['that alone', [['O', 'a,CN=root']], undefined],
+    [
+      'two names',
+      [
+        ['CN', 'a'],
+        ['CN', 'b'],
+      ],
+      undefined,
+    ],
+  ])('lets in the subject’s name: %s', async (_, subject, name) => {
+    const certificate = join(directory, 'subject.pem');
+    await writeFile(certificate, pem(issue({ by: issueAuthority('Root'), subject })));
+    const { stdout, stderr } = await run(words('policy', ...warehouse, '--certificate', certificate), {});
+    const { trustPolicy } = JSON.parse(stdout) as {
+      trustPolicy: { Statement: [{ Condition: { StringEquals?: Record<string, string> } }] };
+    };
+    const [{ Condition }] = trustPolicy.Statement;
+    expect(Condition.StringEquals?.['aws:PrincipalTag/x509Subject/CN']).toBe(name);
+    expect(stderr.includes('lets every certificate')).toBe(name === undefined);
   });
 
   it.each(['--role-arn', '--trust-anchor-arn'])('wants %s', async (option) => {
