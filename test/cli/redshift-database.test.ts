@@ -22,6 +22,8 @@ import { requirePart } from '../support/system-parts.ts';
  */
 
 let directory = '';
+/** The page's commands for a shell, in their order. */
+let blocks: readonly string[] = [];
 let postgres: Postgres;
 let emulator: EmulatorProcess;
 let env: Record<string, string>;
@@ -30,11 +32,8 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'redshift database '));
   postgres = await startPostgres();
   await postgres.sql('create role etl');
-  const [authorityAndLeaf = ''] =
-    /(?<=```sh\n)[^]*?(?=```)/.exec(await readFile('docs/redshift.md', 'utf8')) ?? [];
-  const made = await runProgram(requirePart('bash'), ['--norc', '-euc', authorityAndLeaf], {
-    cwd: directory,
-  });
+  blocks = (await readFile('docs/redshift.md', 'utf8')).match(/(?<=^```sh\n)[^]*?(?=^```)/gm) ?? [];
+  const made = await runProgram('sh', ['-euc', blocks[0] ?? ''], { cwd: directory });
   expect(made.code).toBe(0);
   emulator = await startEmulatorProcess([
     ...['--trust-anchor', join(directory, 'ca.pem'), '--postgres-url', postgres.url],
@@ -65,6 +64,43 @@ const session = (): string[] =>
 const warehouse = ['--cluster', 'warehouse', '--db-user', 'etl'];
 const trusted = () => ['--sslrootcert', postgres.authority];
 const question = ['--', '-XAtc', 'select current_user'];
+
+describe('docs/redshift.md', () => {
+  it('leads from the trust anchor to a program that is logged in, as it stands', async () => {
+    // AWS's own command, with somebody who takes all that it asks for.
+    const done: Scripted[] = [
+      { body: JSON.stringify({ trustAnchor: { trustAnchorArn: emulator.trustAnchorArn } }) },
+      { body: '<CreateRoleResponse><CreateRoleResult><Role/></CreateRoleResult></CreateRoleResponse>' },
+      { body: '<PutRolePolicyResponse/>' },
+      { body: JSON.stringify({ profile: { profileArn: emulator.profileArn } }) },
+    ];
+    await using service = await localService(done);
+    const aws = `#!/bin/sh
+      export AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_DEFAULT_REGION=us-east-1
+      exec '${requirePart('aws')}' "$@" --endpoint-url http://127.0.0.1:${service.port}`;
+    await writeFile(join(directory, 'aws'), aws, { mode: 0o755 });
+    await writeFile(join(directory, 'etl.py'), 'import os; print("a program of", os.environ["PGUSER"])');
+    const script = blocks
+      .slice(1)
+      .join('')
+      .replace(/^ROLE=.*$/m, `ROLE=${emulator.roleArn}`)
+      // What the emulator and its database are, and Amazon's are not.
+      .replace('redshift "$action"', `redshift "$action" --endpoint ${emulator.endpoint}`)
+      .replaceAll(/^(warehouse \w+)/gm, `$1 --sslrootcert '${postgres.authority}'`);
+    const { code, stdout, stderr } = await runProgram('sh', ['-euc', script], { cwd: directory, env });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('select current_user: IAM:etl');
+    expect(stdout).toMatch(/a program of IAM:etl\n$/);
+    const asked = service.received.map(
+      ({ url, body }) => url.slice(1) || new URLSearchParams(body).get('Action'),
+    );
+    expect(asked).toEqual(['trustanchors', 'CreateRole', 'PutRolePolicy', 'profiles']);
+    const [anchor, role, policy] = service.received.map(({ body }) => body);
+    expect(anchor).toContain(JSON.stringify(await readFile(join(directory, 'ca.pem'), 'utf8')).slice(1, 60));
+    expect(new URLSearchParams(role).get('AssumeRolePolicyDocument')).toContain(emulator.trustAnchorArn);
+    expect(new URLSearchParams(policy).get('PolicyDocument')).toContain('redshift:GetClusterCredentials');
+  });
+});
 
 describe('redshift connect', () => {
   it.each([
