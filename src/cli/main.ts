@@ -81,12 +81,14 @@ function fail(error: unknown, debug: boolean): number {
   if (error instanceof ReaderGone) return exitCodes.FILE_UNWRITABLE;
   if (debug) tellOrigin(error);
   if (error instanceof RolesAnywhereError) {
-    tell('error', error.message);
-    if (error.hint !== undefined) tell('hint', error.hint);
+    tell('error', error.message, error.hint);
     return exitCodes[error.code];
   }
-  tell('error', `this is a defect of rolesanywhere (${kind(error)})`);
-  tell('hint', 'please report it, with what it says under --debug');
+  tell(
+    'error',
+    `this is a defect of rolesanywhere (${kind(error)})`,
+    'please report it, with what it says under --debug',
+  );
   return exitCodes.INTERNAL;
 }
 

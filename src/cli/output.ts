@@ -23,11 +23,23 @@ export function print(result: string | Uint8Array): void {
   }
 }
 
-export type Level = 'error' | 'hint' | 'warning' | 'note' | 'debug';
+type Level = 'error' | 'warning' | 'note' | 'debug';
 
-/** Tells the user one line on standard error. There is nobody left to tell when that fails. */
-export function tell(level: Level, text: string): void {
-  tellLine(`rolesanywhere: ${level}: ${harmless(text)}`);
+let logFormat: 'text' | 'json' = 'text';
+
+/** Makes every further line an object, `{"time","level","message"}`, with `hint` where there is one; or text again. */
+export function logAs(format: 'text' | 'json'): void {
+  logFormat = format;
+}
+
+/** Tells the user on standard error, with the cure where there is one. There is nobody left to tell when that fails. */
+export function tell(level: Level, message: string, hint?: string): void {
+  if (logFormat === 'json') {
+    tellLine(harmless(JSON.stringify({ time: new Date(), level, message, hint })));
+    return;
+  }
+  tellLine(`rolesanywhere: ${level}: ${harmless(message)}`);
+  if (hint !== undefined) tellLine(`rolesanywhere: hint: ${harmless(hint)}`);
 }
 
 /** Writes one line to standard error as it stands. */
@@ -50,18 +62,19 @@ export function harmless(text: string): string {
   );
 }
 
-/** What the library reports, on standard error; steps only with `--debug`, with the time since the process began. */
+/** What the library reports, on standard error; steps only with `--debug`, as text with the time since the start. */
 export function stderrReporter(debug: boolean): Required<Reporter> {
   return {
     warn(message, hint) {
-      tell('warning', message);
-      if (hint !== undefined) tell('hint', hint);
+      tell('warning', message, hint);
     },
     note(message) {
       tell('note', message);
     },
     debug(message) {
-      if (debug) tell('debug', `${performance.now().toFixed(1).padStart(6)} ms  ${message}`);
+      if (!debug) return;
+      const time = logFormat === 'json' ? '' : `${performance.now().toFixed(1).padStart(6)} ms  `;
+      tell('debug', time + message);
     },
   };
 }

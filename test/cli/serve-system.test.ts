@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { run } from '../support/command.ts';
 import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { startServe } from '../support/serve-process.ts';
@@ -230,6 +231,17 @@ print(client.recv(100).decode().split('\\r')[0])`;
       await using serve = await startServe(words, { env: { LISTEN_FDS: '1', LISTEN_PID: '1' } });
       expect(serve.name).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     });
+  });
+
+  it.each([
+    ['that ends it', ['--role-arn', 'arn:aws:iam::123456789012:role/outside'], 4],
+    ['in its options', ['--port', 'http'], 2],
+  ])('logs an error %s as JSON too', async (_, mistake, exitCode) => {
+    const name = mistake[0] ?? '';
+    const right = words.flatMap((word, index) => (word === name || words[index - 1] === name ? [] : [word]));
+    const { code, stderr } = await run(['serve', ...right, '--log-format', 'json', ...mistake]);
+    expect(code).toBe(exitCode);
+    expect(JSON.parse(stderr)).toMatchObject({ level: 'error', message: expect.any(String) as string });
   });
 
   it('logs JSON, an object a line', async () => {

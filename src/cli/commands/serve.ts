@@ -9,10 +9,9 @@ import { startEndpoint } from '../../serve/endpoint.ts';
 import type { Endpoint } from '../../serve/endpoint.ts';
 import { Metrics } from '../../serve/metrics.ts';
 import { atMost, daemonStop, ready } from '../daemon.ts';
-import { daemonLog } from '../daemon-log.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
-import { print } from '../output.ts';
+import { logAs, print, stderrReporter } from '../output.ts';
 import { sessionOptions } from '../session-options.ts';
 import { commandSessions } from '../session-source.ts';
 import { oneOf, wholeNumber } from '../values.ts';
@@ -22,7 +21,8 @@ const grace = { requests: 2000, rest: 4000 };
 
 /** Hands out credentials until SIGINT or SIGTERM; once it has some, nothing that fails ends it. */
 export async function run({ values }: Reading<'serve'>): Promise<void> {
-  const log = daemonLog(oneOf('log-format', values['log-format'], ['text', 'json']), values.debug);
+  logAs(oneOf('log-format', values['log-format'], ['text', 'json']));
+  const log = stderrReporter(values.debug);
   const hopLimit = wholeNumber('hop-limit', values['hop-limit'], 1, 255);
   const address = listenAddress(values.bind, wholeNumber('port', values.port, 0, 65_535));
   const options = sessionOptions(values, log);

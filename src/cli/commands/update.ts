@@ -8,8 +8,8 @@ import { wholeSeconds } from '../../credentials/whole-seconds.ts';
 import type { Reporter } from '../../reporter.ts';
 import { connectToServiceManager } from '../../runtime/service-manager.ts';
 import { atMost, daemonStop, ready } from '../daemon.ts';
-import { daemonLog } from '../daemon-log.ts';
 import type { Reading } from '../fast-path.ts';
+import { stderrReporter } from '../output.ts';
 import { sessionOptions } from '../session-options.ts';
 import { commandSessions } from '../session-source.ts';
 
@@ -20,7 +20,7 @@ type Write = (credentials: Credentials, signal?: AbortSignal) => Promise<void>;
 
 /** Writes one profile of the shared credentials file: once, or again for each new session until SIGINT or SIGTERM. */
 export async function run({ values }: Reading<'update'>): Promise<void> {
-  const log = daemonLog('text', values.debug);
+  const log = stderrReporter(values.debug);
   const { profile } = values;
   checkProfileName(profile);
   const file = sharedCredentialsFile();
