@@ -40,7 +40,7 @@ export function proxyVariable({ protocol }: URL): string {
 
 /** Whether a host, as in a URL but without brackets, is this machine. */
 export function isLoopback(host: string): boolean {
-  // A URL has its IPv4 addresses in this form alone. Not isIP(): node:net takes three milliseconds to load.
+  // A URL has its IPv4 addresses in this form alone. Not isIP(): the executable would load node:net for it.
   return host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
 }
 

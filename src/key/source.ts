@@ -206,7 +206,7 @@ function readDescriptor(descriptor: number): Promise<Uint8Array> {
   });
 }
 
-/** Not by promisify: node:util takes a millisecond to load. */
+/** Not by promisify: the executable would load node:util for it. */
 function readOnce(descriptor: number, buffer: Buffer): Promise<number> {
   return new Promise((resolve, reject) => {
     read(descriptor, buffer, 0, buffer.length, null, (error, count) => {
