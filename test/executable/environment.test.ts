@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,6 +124,25 @@ describe('its name', () => {
     expect(await run(['version'], { as })).toEqual(version);
     expect((await run(['build'], { as })).code).toBe(2);
   });
+});
+
+it('tells nobody of a crash, not even when it is asked to', async () => {
+  const reports = file('reports');
+  const curl = join(folder, 'curl');
+  await writeFile(curl, `#!/bin/sh\necho "$@" >> '${reports}'\n`, { mode: 0o755 });
+  await writeFile(file('wait.js'), 'setTimeout(() => undefined, 20_000)');
+  const env = {
+    PATH: `${folder}:${process.env['PATH'] ?? ''}`,
+    BUN_ENABLE_CRASH_REPORTING: '1',
+    BUN_CRASH_REPORT_URL: 'http://127.0.0.1:9',
+  };
+  const crash = (...line: readonly string[]) =>
+    runProgram(requirePart('timeout'), ['-s', 'SEGV', '1', ...line], { env });
+  expect((await crash(...commandWords(), 'emulator')).stderr).toContain('Segmentation fault');
+  expect(existsSync(reports)).toBe(false);
+  // Bun itself would have.
+  await crash((await fetchBun(hostTarget())).path, file('wait.js'));
+  await expect.poll(() => existsSync(reports)).toBe(true);
 });
 
 it('takes no word of the command line for Bun', async () => {
