@@ -10,10 +10,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
 import { writePki } from '../support/pki-files.ts';
 import type { KeyPairFiles, PkiFiles } from '../support/pki-files.ts';
 import { startServe } from '../support/serve-process.ts';
 import type { ServeProcess } from '../support/serve-process.ts';
+import { buildWrapper, makeSoftHsm, softHsmModule } from '../support/softhsm.ts';
 
 const list = '/latest/meta-data/iam/security-credentials/';
 
@@ -68,7 +70,7 @@ describe('serve, when things go wrong', () => {
     ...['--port', '0'],
   ];
 
-  it('hands out the last good credentials through an outage, then says so, and recovers within 20 s', async () => {
+  it('CH#200: hands out the last good credentials through an outage, then says so, and recovers within 20 s', async () => {
     const service = await startService('--session-ttl', '6');
     await using serve = await startServe(wordsFor(service, pki.ec));
     const { port } = new URL(service.endpoint);
@@ -107,7 +109,7 @@ describe('serve, when things go wrong', () => {
     }
   });
 
-  it('uses a pair that Kubernetes swapped, RSA for EC, within 10 s, and reports one that does not match', async () => {
+  it('CH#64: uses a pair that Kubernetes swapped, RSA for EC, within 10 s, and reports one that does not match', async () => {
     const service = await startService();
     const mounted = join(folder, 'secret');
     await mkdir(mounted);
@@ -139,6 +141,34 @@ describe('serve, when things go wrong', () => {
       expect(
         await until(serve.name, (answer) => answer.keyId !== keyId && answer.keyId !== good.keyId),
       ).toBeLessThan(10_000);
+    } finally {
+      await service.close();
+    }
+  });
+
+  it('goes on while its token is away, and signs again when it is back', async () => {
+    await using hsm = await makeSoftHsm();
+    const authority = makeAuthority();
+    const token = await hsm.makeToken('kept');
+    await token.importPair(issue(authority), { id: '01', label: 'leaf' });
+    const file = (name: string): string => join(hsm.directory, name);
+    await writeFile(file('ca.pem'), authority.certificatePem);
+    const service = await startEmulatorProcess(['--trust-anchor', file('ca.pem')]);
+    const words = [
+      ...wordsFor(service, { certificate: token.uri(), key: token.uri() }),
+      ...['--pkcs11-lib', await buildWrapper(), '--key-password-from', 'env:PIN'],
+    ];
+    const env = { ...hsm.env, PIN: '1234', WRAPPER_MODULE: softHsmModule, WRAPPER_AWAY: file('away') };
+    try {
+      await using serve = await startServe(words, { env });
+      const before = await askImds(serve.name);
+      await writeFile(file('away'), '');
+      serve.child.kill('SIGHUP');
+      await serve.logged('warning: no fresh credentials');
+      expect(await askImds(serve.name)).toEqual(before);
+      await rm(file('away'));
+      expect(await until(serve.name, ({ keyId }) => keyId !== before.keyId)).toBeLessThan(20_000);
+      expect(serve.child.exitCode).toBeNull();
     } finally {
       await service.close();
     }
@@ -197,7 +227,7 @@ describe('serve, when things go wrong', () => {
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
     };
 
-    it('keeps its memory flat over 10,000 tokens, and an old one is forgotten', async () => {
+    it('keeps its memory flat over 10,000 tokens, forgets the oldest and logs none', async () => {
       const agent = new Agent({ keepAlive: true, maxSockets: 8 });
       const put = (): Promise<number | undefined> =>
         new Promise((resolve, reject) => {
@@ -228,6 +258,7 @@ describe('serve, when things go wrong', () => {
       agent.destroy();
       const old = await fetch(serve.name + list, { headers: { 'x-aws-ec2-metadata-token': first } });
       expect(old.status).toBe(401);
+      expect(serve.log()).not.toContain(first);
     });
 
     it('answers 1,000 connections at once, and others while they stay there idle', async () => {

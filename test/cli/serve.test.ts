@@ -37,7 +37,7 @@ describe('serve', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'says where it is, answers, and ends well on %s',
+    'CH#176: says where it is, answers, and ends well on %s',
     async (signal) => {
       await using serve = await startServe([...words, '--port', '0']);
       expect(serve.name).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
@@ -120,7 +120,7 @@ describe('serve', () => {
     });
   });
 
-  describe('listens on a unix socket', () => {
+  describe('CH#76, CH#126: listens on a unix socket', () => {
     const askSocket = (socketPath: string): Promise<number | undefined> =>
       new Promise((resolve, reject) => {
         const call = request({ socketPath, path: '/healthz' }, (answer) => {

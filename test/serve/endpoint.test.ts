@@ -255,7 +255,7 @@ describe('the endpoint', () => {
       return { awaited, open };
     };
 
-    it('hands the last good credentials out, until they are gone', async () => {
+    it('CH#200: hands the last good credentials out, until they are gone', async () => {
       state = {
         ...state,
         failure: { error: failure, since: clock.now(), attempts: 3, nextAttempt: clock.now() },
@@ -420,7 +420,7 @@ describe('the endpoint', () => {
     expect(await putToken('60', { host: 'evil.example' })).toMatchObject({ status: 403 });
   });
 
-  it('listens on IPv6', async () => {
+  it('CH#76, CH#126: listens on IPv6', async () => {
     await endpoint.close(0);
     await start({ address: { host: '::1', port: 0 } });
     expect(endpoint.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
