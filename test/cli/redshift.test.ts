@@ -333,6 +333,18 @@ describe('redshift url', () => {
     expect(Object.keys(parse(json.stdout))).not.toContain('dbPassword');
   });
 
+  it.each(['uri', 'env', 'jdbc', 'psycopg', 'odbc', 'redshift-connector', 'pgpass'])(
+    '--format %s has the authorities that were named, or says that it has not',
+    async (format) => {
+      const line = ['--workgroup', 'www', '--format', format, '--sslrootcert', pki.ca];
+      const { code, stdout, stderr } = await run(words('url', ...line), { env: env() });
+      expect(code).toBe(0);
+      const isTold = decodeURIComponent(stdout.replace(/%(?![0-9A-F]{2})/g, '%25')).includes(pki.ca);
+      expect(stderr.includes('cannot say --sslrootcert')).toBe(!isTold);
+      expect(isTold).toBe(!['odbc', 'redshift-connector', 'pgpass'].includes(format));
+    },
+  );
+
   it('warns of what does not verify', async () => {
     const { code, stdout, stderr } = await run(words('url', ...warehouse, '--sslmode', 'require'), {
       env: env(),

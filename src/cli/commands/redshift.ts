@@ -4,7 +4,7 @@ import { checkRedshift } from '../../redshift/check.ts';
 import type { DatabaseConnection } from '../../redshift/connection.ts';
 import type { DatabaseCredentials } from '../../redshift/credentials.ts';
 import { environment } from '../../redshift/formats/env.ts';
-import { formatConnection, formatNames } from '../../redshift/formats/formats.ts';
+import { formatConnection, formatNames, withoutAuthorities } from '../../redshift/formats/formats.ts';
 import { keepPasswordFresh, type Renewable, writePassword } from '../../redshift/passfile.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Reading } from '../fast-path.ts';
@@ -29,6 +29,12 @@ export async function url({ values }: Reading<'redshift url'>): Promise<void> {
     throw new RolesAnywhereError('INVALID_ARGUMENT', '--format pgpass is nothing without the password', {
       hint: 'leave --no-password out',
     });
+  }
+  if (values.sslrootcert !== undefined && withoutAuthorities.has(format)) {
+    reporter.warn(
+      `--format ${format} cannot say --sslrootcert: whoever reads it verifies with other authorities`,
+      'tell its reader of the file by itself: its own settings, or PGSSLROOTCERT',
+    );
   }
   const tls = tlsOptions(values, reporter);
   await using redshift = await openRedshift(values, reporter);

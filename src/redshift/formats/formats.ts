@@ -20,6 +20,13 @@ const formats = {
 export type Format = keyof typeof formats;
 export const formatNames = Object.keys(formats) as Format[];
 
+/** Those that cannot name the authorities to verify with: their readers know Amazon's by themselves. */
+export const withoutAuthorities: ReadonlySet<string> = new Set<Format>([
+  'pgpass',
+  'odbc',
+  'redshift-connector',
+]);
+
 /**
  * Writes a connection in one of its forms.
  *
