@@ -17,3 +17,6 @@ export type { ConnectionOptions, PreparedSession, Session, SessionRequest } from
 export { getCallerIdentity } from './aws/sts.ts';
 export type { Credentials } from './aws/credentials.ts';
 export { formatProcessCredentials } from './credentials/process-json.ts';
+
+export { redshiftLogin } from './redshift/provider.ts';
+export type { RedshiftLogin, RedshiftLoginProvider, RedshiftOptions } from './redshift/provider.ts';

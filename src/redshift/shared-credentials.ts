@@ -1,8 +1,8 @@
 import type { Entry } from '../credentials/cache/entry.ts';
 import { shared, type SharedOptions } from '../credentials/cache/store.ts';
-import { advisoryAt } from '../credentials/lifetime.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { DatabaseCredentials } from './credentials.ts';
+import { lifetimeOf } from './lifetime.ts';
 
 /** Database credentials in the cache: with text for times. */
 type StoredCredentials = Omit<DatabaseCredentials, 'opened' | 'expiration' | 'nextRefresh'> & {
@@ -52,17 +52,16 @@ export function timed(credentials: DatabaseCredentials, now: Date): TimedCredent
 
 /** By our clock, their life begins now: the service's may be another (see credentials/stored-session.ts). */
 function entryOf(credentials: DatabaseCredentials, now: Date): Entry<StoredCredentials> {
-  const { nextRefresh, ...login } = credentials;
-  const [opened, end] = [login.opened.getTime(), login.expiration.getTime()];
-  const lifetime = { opened: now, expiration: new Date(now.getTime() + end - opened) };
-  const isAhead = nextRefresh !== undefined && nextRefresh > login.opened && nextRefresh < login.expiration;
+  const { dbUser, dbPassword, opened, expiration, host, port, database } = credentials;
+  const { due, end } = lifetimeOf(credentials);
   return {
-    ...lifetime,
-    refreshAt: isAhead ? new Date(now.getTime() + nextRefresh.getTime() - opened) : advisoryAt(lifetime),
+    opened: now,
+    expiration: new Date(now.getTime() + end),
+    refreshAt: new Date(now.getTime() + due),
     payload: {
-      ...login,
-      opened: login.opened.toISOString(),
-      expiration: login.expiration.toISOString(),
+      ...{ dbUser, dbPassword, host, port, database },
+      opened: opened.toISOString(),
+      expiration: expiration.toISOString(),
     },
   };
 }

@@ -296,6 +296,23 @@ describe('docs/examples', () => {
     });
   });
 
+  it('redshift-pool.mjs', async () => {
+    const program = resolve('docs/examples/redshift-pool.mjs');
+    expect(
+      await runProgram(process.execPath, [program], {
+        cwd: directory,
+        env: {
+          ...env,
+          AWS_ENDPOINT_URL_ROLESANYWHERE: emulator.endpoint,
+          TRUST_ANCHOR_ARN: emulator.trustAnchorArn,
+          PROFILE_ARN: emulator.profileArn,
+          ROLE_ARN: emulator.roleArn,
+          PGSSLROOTCERT: postgres.authority,
+        },
+      }),
+    ).toMatchObject({ code: 0, stdout: 'IAM:etl\n', stderr: '' });
+  });
+
   it('end with what the command said', async () => {
     const program = resolve('docs/examples/redshift-etl.py');
     const outcome = await runProgram(requirePart('psycopg'), [program, '--cluster', 'UPPER'], { env });
