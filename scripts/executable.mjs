@@ -15,6 +15,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { build } from 'esbuild';
+import { withoutSignature } from './bun/mach-o.mjs';
 import { fetchBun, hostTarget, isWindows, targets } from './bun/runtime.mjs';
 import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
 
@@ -99,7 +100,8 @@ async function compile(target, staging) {
   const compiler = await fetchBun(hostTarget());
   const runtime = await fetchBun(target);
   const sealed = path.join(staging, 'bun');
-  const bytes = await readFile(runtime.path);
+  const original = await readFile(runtime.path);
+  const bytes = target.startsWith('darwin-x64') ? withoutSignature(original) : original;
   seal(bytes);
   await writeFile(sealed, bytes);
   const output = `rolesanywhere${isWindows(target) ? '.exe' : ''}`;

@@ -44,14 +44,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What is new each time: credentials, times, EC signatures, and where in the code an error came from. */
+/** What is new each time: the runtime's name, credentials, times, EC signatures, and where in the code an error came from. */
 function comparable({ code, signal, stdout, stderr }: Outcome) {
   return {
     code,
     signal,
     stdout: stdout
       .replace(/("(?:AccessKeyId|SecretAccessKey|SessionToken)":)"[^"]+"/g, '$1"…"')
-      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '…'),
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '…')
+      .replace(/, (?:Node\.js|Bun) [\d.]+\)$/m, ', …)'),
     stderr: stderr
       .replace(/^rolesanywhere: debug: +at .*\n/gm, '')
       .replace(/(?<=^rolesanywhere: debug: ) *[\d.]+ ms/gm, '…')
