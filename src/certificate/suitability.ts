@@ -68,6 +68,9 @@ function checkValidity(leaf: Certificate, now: Date): void {
   }
 }
 
+/** Which certificate it is, and for how long. */
+export type CertificateOutline = Pick<Certificate, 'notBefore' | 'notAfter' | 'serialNumber' | 'subject'>;
+
 /** Whether it is time to renew: 14 days before the end, or in the last third of a life that is short. */
 export function expiresSoon(
   { notBefore, notAfter }: Pick<Certificate, 'notBefore' | 'notAfter'>,
@@ -78,7 +81,7 @@ export function expiresSoon(
 }
 
 /** Says on which day and at which time the certificate will end, once that is near. */
-export function warnOfExpiry(leaf: Certificate, now: Date, reporter: Reporter): void {
+export function warnOfExpiry(leaf: CertificateOutline, now: Date, reporter: Reporter): void {
   if (!expiresSoon(leaf, now) || now > leaf.notAfter) return;
   reporter.warn(
     `${describeCertificate(leaf)} will expire at ${timestamp(leaf.notAfter)}`,
@@ -87,7 +90,10 @@ export function warnOfExpiry(leaf: Certificate, now: Date, reporter: Reporter): 
 }
 
 /** By its subject, and by its serial number as `openssl x509 -serial` writes it. */
-export function describeCertificate({ subject, serialNumber }: Certificate): string {
+export function describeCertificate({
+  subject,
+  serialNumber,
+}: Pick<Certificate, 'subject' | 'serialNumber'>): string {
   return `certificate ${formatName(subject) || 'without a name'} (serial ${serialNumber.toString(16).toUpperCase()})`;
 }
 

@@ -160,6 +160,8 @@ export const commands = {
         value: 'NAME',
         group: 'File',
         default: 'default',
+        // Not another's profile, where `--profile "$UNSET"` was meant to be one's own.
+        keepsEmpty: true,
         description: 'profile to write; added when it is not there',
       },
       once: { kind: 'flag', group: 'File', description: 'write it once, and end' },

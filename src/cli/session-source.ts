@@ -1,4 +1,5 @@
 import { cacheDirectory } from '../credentials/cache/directory.ts';
+import { daily } from '../credentials/daily.ts';
 import { formatProcessCredentials } from '../credentials/process-json.ts';
 import { sessionSource } from '../credentials/session-source.ts';
 import type { SessionSource } from '../credentials/session-source.ts';
@@ -22,17 +23,18 @@ export async function commandSessions(
   reporter: Reporter,
   { triesAgain }: { readonly triesAgain: boolean },
 ): Promise<SessionSource> {
-  const source = sessionSource(options);
-  if (!wantsCache(values)) return source;
+  if (!wantsCache(values)) return sessionSource(options);
   const { cachedSessionSource } = await import('../credentials/cached-session-source.ts');
+  // One for both: a warning from either counts for the day.
+  const told = daily(reporter, () => new Date());
   return cachedSessionSource({
-    source,
+    source: sessionSource({ ...options, connection: { ...options.connection, reporter: told } }),
     directory: cacheDirectory(),
     shape: () => sessionShape(values),
     timeoutSeconds: wholeNumber('timeout', values.timeout),
     durationSeconds: wholeNumber('session-duration', values['session-duration']),
     triesAgain,
-    reporter,
+    reporter: told,
   });
 }
 

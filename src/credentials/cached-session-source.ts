@@ -1,3 +1,4 @@
+import { warnOfExpiry } from '../certificate/suitability.ts';
 import type { Reporter } from '../reporter.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -69,7 +70,11 @@ export function cachedSessionSource(options: CachedSessionSourceOptions): Sessio
         clock,
       });
       last = { shape, opened: entry.opened };
-      return own ?? storedSession(entry.payload);
+      if (own !== undefined) return own;
+      const session = storedSession(entry.payload);
+      // Whoever opened it was told; but that may have been a process whose words nobody reads.
+      if (session.certificate) warnOfExpiry(session.certificate, clock.now(), reporter);
+      return session;
     },
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   };

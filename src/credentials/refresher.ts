@@ -42,6 +42,8 @@ export interface RefresherState {
 /** Two attempts a second are the most, whoever asks. */
 const pace = 500;
 const firstDelay = 1000;
+/** Who could go on with what there is waits no longer for a service that does not answer. */
+const patience = 5000;
 /** For a session that is past its advisory time when it comes. */
 const longestRest = 10_000;
 /** Together with an attempt, shorter than the 20 s within which a service that is back must be noticed. */
@@ -137,7 +139,8 @@ export class Refresher implements AsyncDisposable {
   }
 
   /**
-   * What there is, at once while it is good; else the outcome of the one attempt that everybody waits for.
+   * What there is, at once while it is good; else the outcome of the one attempt that everybody waits for, as long as
+   * nothing is valid any more, and a little while otherwise.
    *
    * @throws what the source throws, when nothing is valid any more
    */
@@ -153,7 +156,8 @@ export class Refresher implements AsyncDisposable {
       return held.session;
     }
     const attempt = this.#settle(this.#attempt());
-    if (held === undefined || now >= held.mandatory) return attempt;
+    if (held === undefined) return attempt;
+    if (now >= held.mandatory) return this.#soon(attempt);
     attempt.catch(() => undefined);
     return held.session;
   }
@@ -179,6 +183,16 @@ export class Refresher implements AsyncDisposable {
       const held = this.#valid();
       if (held === undefined) throw error;
       return held.session;
+    }
+  }
+
+  async #soon(attempt: Promise<OpenedSession>): Promise<OpenedSession> {
+    const done = new AbortController();
+    const late = this.#clock.sleep(patience, done.signal).then(() => this.#valid()?.session ?? attempt);
+    try {
+      return await Promise.race([attempt, late]);
+    } finally {
+      done.abort();
     }
   }
 

@@ -3,8 +3,8 @@ import type { ConnectionOptions, PreparedSession, Session } from '../aws/create-
 import type { Credentials } from '../aws/credentials.ts';
 import type { Learned } from '../aws/http.ts';
 import { pause } from '../aws/retry.ts';
-import type { Certificate } from '../certificate/certificate.ts';
 import { expiresSoon, warnOfExpiry } from '../certificate/suitability.ts';
+import type { CertificateOutline } from '../certificate/suitability.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import { identityFiles, isOnToken, openIdentity } from '../identity.ts';
 import type { Identity, IdentityOptions } from '../identity.ts';
@@ -23,8 +23,8 @@ export interface OpenedSession {
   readonly opened: Date;
   /** Milliseconds that the service's clock was ahead of ours, where it was so far off that the service refused us. */
   readonly skew?: number;
-  /** What it was signed with; not known of a session that another process opened. */
-  readonly certificate?: Pick<Certificate, 'notBefore' | 'notAfter' | 'serialNumber' | 'subject'>;
+  /** What it was signed with; not known of a session that an older version of ours opened and shared. */
+  readonly certificate?: CertificateOutline;
   /** It was signed with the last good key and certificate: what their sources hold now cannot be used. */
   readonly isLastGood?: true;
 }

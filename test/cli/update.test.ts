@@ -100,7 +100,7 @@ describe('update --once', () => {
     expect(await readFile(path.join(home, 'real'), 'utf8')).toMatch(written);
   });
 
-  it.each(['a]b', 'a\nb', ' a', 'DEFAULT'])(
+  it.each(['', 'a]b', 'a\nb', ' a', 'DEFAULT'])(
     'refuses the profile %j, before anything else',
     async (profile) => {
       const outcome = await update(['--profile', profile, '--certificate', path.join(pki, 'missing.pem')]);

@@ -15,11 +15,15 @@ let opened: number;
 let isDown: boolean;
 let isLastGood: boolean;
 let warnings: string[];
+let notAfter: Date;
+/** CN=leaf, in DER. */
+const subject = Uint8Array.from(Buffer.from('300f310d300b06035504030c046c656166', 'hex'));
 
 beforeEach(() => {
   directory = path.join(mkdtempSync(path.join(tmpdir(), 'rolesanywhere-source-')), 'cache');
   clock = new FakeClock(new Date());
   [opened, isDown, isLastGood, warnings] = [0, false, false, []];
+  notAfter = new Date(clock.now().getTime() + 30 * 24 * 60 * minute);
 });
 
 afterEach(() => {
@@ -45,7 +49,7 @@ function service(ahead: number, life: number): SessionSource {
         expiration: new Date(Math.floor((now + life) / 1000) * 1000),
       };
       const session = { credentials, roleArn: 'arn' };
-      const certificate = { notBefore: new Date(0), notAfter: new Date(now), serialNumber: 1n, subject: [] };
+      const certificate = { notBefore: new Date(0), notAfter, serialNumber: 0x1fn, subject };
       return {
         session,
         credentials,
@@ -53,7 +57,7 @@ function service(ahead: number, life: number): SessionSource {
         skew: noticed,
         certificate,
         ...(isLastGood && { isLastGood }),
-      } as unknown as OpenedSession;
+      };
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -79,14 +83,21 @@ async function open(source: SessionSource, options?: { readonly fresh?: boolean 
   return session;
 }
 
-it('gives every process the same session, as it was opened but for the certificate', async () => {
+it('gives every process the same session, as it was opened', async () => {
   const first = await open(cached());
   const second = await open(cached());
-  expect(first.certificate).toBeDefined();
-  expect(second).not.toHaveProperty('certificate');
-  expect({ ...second, certificate: first.certificate }).toEqual(first);
+  expect(first.certificate).toMatchObject({ notAfter, serialNumber: 0x1fn });
+  expect(second).toEqual(first);
   expect(opened).toBe(1);
   expect(cached().files).toEqual(['leaf.pem']);
+});
+
+it('tells who opened no session itself that the certificate of the one it gets will expire', async () => {
+  notAfter = new Date(clock.now().getTime() + 24 * 60 * minute);
+  await open(cached());
+  expect(warnings).toEqual([]);
+  await open(cached());
+  expect(warnings).toEqual([expect.stringMatching(/^certificate CN=leaf \(serial 1F\) will expire at /)]);
 });
 
 it('gives nothing out twice, and what is fresh is no older than the asking', async () => {

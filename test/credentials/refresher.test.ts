@@ -19,6 +19,8 @@ interface Service extends SessionSource {
   /** How old the sessions are that it gives, and how far its clock is ahead, in milliseconds. */
   age: number;
   skew: number;
+  /** How long it takes to answer, in milliseconds. */
+  delay: number;
   isDisposed: boolean;
 }
 
@@ -30,10 +32,12 @@ function makeService(clock: FakeClock, lifeSeconds = 3600): Service {
     failure: undefined,
     age: 0,
     skew: 0,
+    delay: 0,
     isDisposed: false,
     async open(options = {}) {
       service.attempts.push(clock.elapsed());
       service.asked.push(options);
+      if (service.delay > 0) await clock.sleep(service.delay);
       await Promise.resolve();
       if (service.failure !== undefined) throw service.failure;
       const { age, skew } = service;
@@ -189,6 +193,23 @@ describe('a refresher that was not started', () => {
     expect(keyOf(await refresher.get())).toBe('ASIA1');
     await clock.advance(5 * minute);
     await expectCode(() => refresher.get(), 'SERVICE_UNREACHABLE');
+  });
+
+  it('keeps nobody waiting for long while there is something valid, should the service not answer', async () => {
+    const { clock, service, refresher } = make();
+    await refresher.get();
+    await clock.advance(56 * minute);
+    service.delay = minute;
+    const wait = refresher.get();
+    await clock.advance(5000);
+    expect(keyOf(await wait)).toBe('ASIA1');
+    // The attempt goes on, and who has nothing else waits for its end.
+    await clock.advance(minute);
+    expect(keyOf(await refresher.get())).toBe('ASIA2');
+    await clock.advance(61 * minute);
+    const end = refresher.get();
+    await clock.advance(minute);
+    expect(keyOf(await end)).toBe('ASIA3');
   });
 
   it('can be forced, by one request for all', async () => {

@@ -1,11 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { syncBuiltinESMExports } from 'node:module';
+import os, { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { sharedCredentialsFile, writeProfile } from '../../src/credentials/shared-file.ts';
+import { expectCode } from '../support/errors.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
 });
 
 it.each<[string | undefined, string | undefined, string]>([
@@ -22,10 +26,25 @@ it.each<[string | undefined, string | undefined, string]>([
   expect(sharedCredentialsFile()).toBe(path);
 });
 
-it("is in the user's home without any variable", () => {
+// Node.js takes an empty HOME for a home: the working directory.
+it.each([undefined, ''])("is in the user's home without any variable, HOME being %j", (home) => {
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', undefined);
+  vi.stubEnv('HOME', home);
+  expect(sharedCredentialsFile()).toBe(join(userInfo().homedir, '.aws', 'credentials'));
+});
+
+it('is nowhere for a user without a home, whom the system need not know', async () => {
   vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', undefined);
   vi.stubEnv('HOME', undefined);
-  expect(sharedCredentialsFile()).toBe(join(homedir(), '.aws', 'credentials'));
+  const known = vi.spyOn(os, 'userInfo');
+  syncBuiltinESMExports();
+  known.mockReturnValueOnce({ ...userInfo(), homedir: '' });
+  await expectCode(sharedCredentialsFile, 'FILE_UNWRITABLE');
+  // As Node.js does in a container that runs as any number.
+  known.mockImplementationOnce(() => {
+    throw new Error('uv_os_get_passwd returned ENOENT');
+  });
+  await expectCode(sharedCredentialsFile, 'FILE_UNWRITABLE');
 });
 
 it('holds the profile that was written to it', async () => {
