@@ -23,7 +23,6 @@ import { run, runProgram } from '../support/command.ts';
 import type { Outcome, RunOptions } from '../support/command.ts';
 import { commandWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
-import { testsExecutable } from '../support/executable.ts';
 import { askImds, startServe } from '../support/serve-process.ts';
 import { requirePart } from '../support/system-parts.ts';
 
@@ -138,30 +137,6 @@ describe('a shared session', () => {
     expect(accessKey(await session(more))).toBe(first);
     expect(accessKey(await session([...more, '--key-password-from', 'file:/nonexistent']))).toBe(first);
     expect(gate.requests).toBe(1);
-  });
-
-  // The standalone executable is one file, and tells nobody what it loads.
-  it.runIf(!testsExecutable)('is printed without what opens sessions', async () => {
-    const preload = file('preload.cjs');
-    await writeFile(
-      preload,
-      `process.on('exit', () => require('node:fs').writeFileSync(process.env.LISTING,
-        Object.keys(require.cache).concat(process.moduleLoadList).join('\\n')))`,
-    );
-    const listing = file('loaded.txt');
-    const env = { NODE_OPTIONS: `--require "${preload}"`, LISTING: listing };
-    const load = async () => {
-      accessKey(await session([], { env }));
-      const loaded = (await readFile(listing, 'utf8')).split('\n');
-      const files = loaded.filter((name) => name.startsWith('/') && name !== preload);
-      return { files: files.map((name) => path.basename(name)).sort(), loaded };
-    };
-    // The first one opens a session, to prove that this sees it.
-    const network = ['NativeModule crypto', 'NativeModule http', 'NativeModule net'];
-    expect((await load()).loaded).toEqual(expect.arrayContaining(network));
-    const { files, loaded } = await load();
-    expect(files).toEqual(['cached-credential-process.cjs', 'rolesanywhere.cjs', 'rolesanywhere.js']);
-    for (const name of network) expect(loaded).not.toContain(name);
   });
 
   it('is one for credential-process, serve and update', async () => {

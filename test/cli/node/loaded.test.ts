@@ -20,6 +20,24 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** Runs the command, and lists the files that it loaded and the runtime's own modules. */
+async function loadedBy(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly files: string[]; readonly modules: string[] }> {
+  const listing = file('loaded.txt');
+  const hook = `import fs from 'node:fs'; import { createRequire } from 'node:module';
+    process.on('exit', () => fs.writeFileSync(process.env.LISTING, JSON.stringify({
+      files: Object.keys(createRequire('file:///x').cache), modules: process.moduleLoadList })))`;
+  const NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(hook)}"`;
+  expect((await run(words, { env: { ...env, NODE_OPTIONS, LISTING: listing } })).code).toBe(0);
+  const { files, modules } = JSON.parse(await readFile(listing, 'utf8')) as Record<
+    'files' | 'modules',
+    string[]
+  >;
+  return { files: files.map((name) => path.basename(name)).sort(), modules };
+}
+
 describe('what a run loads', () => {
   const ours = ['rolesanywhere.cjs', 'rolesanywhere.js'];
 
@@ -32,13 +50,20 @@ describe('what a run loads', () => {
     ],
     ['help, to prove that this sees it', () => ['help'], ['help.cjs', ...ours, 'yargs.cjs']],
   ])('%s', async (_, words, files) => {
-    const listing = file('loaded.txt');
-    const hook = `import fs from 'node:fs'; import { createRequire } from 'node:module';
-      process.on('exit', () => fs.writeFileSync(process.env.LISTING,
-        Object.keys(createRequire('file:///x').cache).join('\\n')))`;
-    const NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(hook)}"`;
-    expect((await run(words(), { env: { NODE_OPTIONS, LISTING: listing } })).code).toBe(0);
-    const loaded = (await readFile(listing, 'utf8')).split('\n').map((name) => path.basename(name));
-    expect(loaded.sort()).toEqual(files);
+    expect((await loadedBy(words())).files).toEqual(files);
+  });
+
+  it('a session from the cache: nothing that opens one', async () => {
+    const words = [
+      ...sessionWords(emulator, { certificate: file('leaf.pem'), key: file('leaf.key') }),
+      '--cache',
+    ];
+    const env = { ROLESANYWHERE_CACHE_DIR: file('cache') };
+    // The first one opens a session, to prove that this sees it.
+    const network = ['NativeModule crypto', 'NativeModule http', 'NativeModule net'];
+    expect((await loadedBy(words, env)).modules).toEqual(expect.arrayContaining(network));
+    const { files, modules } = await loadedBy(words, env);
+    expect(files).toEqual(['cached-credential-process.cjs', ...ours]);
+    for (const name of network) expect(modules).not.toContain(name);
   });
 });
