@@ -2,7 +2,8 @@
 // because that starts fastest on every Node we support, in as few and as small files as one run needs. A file costs
 // about a millisecond and so do 40 kB of source, whether they are called or not.
 //
-//   dist/rolesanywhere.cjs   what every run needs, `version` included
+//   dist/rolesanywhere.cjs   what every run needs, `version` and a session out of the cache included
+//   dist/options.cjs         the table of options once more, with the words for people that the first leaves out
 //   dist/NAME.cjs            what main.ts imports only where it is called for, one file each
 //   dist/NAME.cjs            and what the commands import so: keys of other kinds than plain files, `backends` below
 //   dist/pkcs11.cjs          of these, keys on tokens, which starts
@@ -15,6 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import ts from 'typescript';
 import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
 import { buildPkcs11Host, moduleUrl } from './pkcs11-host.mjs';
 
@@ -59,12 +61,17 @@ const shared = [
   'src/cli/commands/version.ts',
   'src/cli/exit-codes.ts',
   'src/cli/fast-path.ts',
-  'src/cli/options.ts',
-  'src/cli/table/redshift.ts',
-  'src/cli/table/session.ts',
   'src/cli/output.ts',
   'src/cli/wants-cache.ts',
+  'src/cli/commands/cached-credential-process.ts',
+  'src/cli/session-shape.ts',
+  'src/credentials/cache/directory.ts',
+  'src/credentials/cache/entry.ts',
 ];
+
+/** The table of options: rolesanywhere.cjs has it without its words, options.cjs with them. */
+const options = 'src/cli/options.ts';
+const table = [options, 'src/cli/table/redshift.ts', 'src/cli/table/session.ts'];
 
 /** What a command imports only where it is called for, and is large enough for a file of its own. */
 const backends = {
@@ -92,12 +99,32 @@ function imports(redirect) {
         return packageName && { path: `./vendor/${chunkName(packageName)}.cjs`, external: true };
       });
       build.onResolve({ filter: /^\..*\.ts$/ }, ({ path: file, kind, resolveDir }) => {
+        if (kind === 'entry-point') return undefined;
         const name = redirect(path.relative(root, path.resolve(resolveDir, file)), kind);
         return name === undefined ? undefined : { path: `./${name}.cjs`, external: true };
       });
     },
   };
 }
+
+/** Takes out of the table what only people read, two thirds of it: the fast reading of a command line needs none. */
+const withoutWords = {
+  name: 'without-words',
+  setup(build) {
+    build.onLoad(
+      { filter: /[\\/]src[\\/]cli[\\/](?:options|table[\\/]\w+)\.ts$/ },
+      async ({ path: file }) => {
+        const source = ts.createSourceFile(file, await readFile(file, 'utf8'), ts.ScriptTarget.Latest, true);
+        const words = ['description', 'examples', 'group', 'purpose', 'summary', 'value'];
+        const visit = (node) =>
+          ts.isPropertyAssignment(node) && words.includes(node.name.getText(source))
+            ? undefined
+            : ts.visitEachChild(node, visit, undefined);
+        return { contents: ts.createPrinter().printFile(ts.visitNode(source, visit)), loader: 'ts' };
+      },
+    );
+  },
+};
 
 async function buildCommand() {
   const define = { ROLESANYWHERE_VERSION: JSON.stringify(version) };
@@ -107,25 +134,27 @@ async function buildCommand() {
     define,
     metafile: true,
     stdin: {
-      contents: [main, ...shared].map((file) => `export * from './${file}';`).join(''),
+      contents: [main, ...shared, ...table].map((file) => `export * from './${file}';`).join(''),
       resolveDir: root,
     },
     outfile: path.join(staging, 'rolesanywhere.cjs'),
     plugins: [
+      withoutWords,
       imports((file, kind) => {
         if (kind !== 'dynamic-import') return undefined;
-        const { name } = path.parse(file);
+        const name = backends[file] ?? path.parse(file).name;
         later.set(file, name);
         return name;
       }),
     ],
   });
   const stowaways = Object.keys(metafile.inputs).filter(
-    (file) => ![main, ...shared, '<stdin>'].includes(file),
+    (file) => ![main, ...shared, ...table, '<stdin>'].includes(file),
   );
   if (stowaways.length > 0)
     throw new Error(`every run would load ${stowaways.join(', ')}: see scripts/build.mjs`);
   for (const [file, name] of Object.entries(backends)) later.set(file, name);
+  later.set(options, 'options');
   await Promise.all(
     [...later].map(([entryPoint, name]) =>
       build({
@@ -136,6 +165,7 @@ async function buildCommand() {
         plugins: [
           imports((file, kind) => {
             if (shared.includes(file)) return 'rolesanywhere';
+            if (file === options) return 'options';
             return kind === 'dynamic-import' ? later.get(file) : undefined;
           }),
         ],

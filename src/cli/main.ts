@@ -1,4 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
+import { run as cachedCredentialProcess } from './commands/cached-credential-process.ts';
 import { printVersion } from './commands/version.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readFast } from './fast-path.ts';
@@ -11,11 +12,14 @@ import { wantsCache } from './wants-cache.ts';
 /** Returns the exit code, where it has one of its own. */
 type Run<N extends CommandName> = (reading: Reading<N>) => unknown;
 
-/** Each command is loaded when it runs, and nothing before: scripts/build.mjs makes a file of each import() here. */
+/**
+ * Each command is loaded when it runs, and nothing before: scripts/build.mjs makes a file of each import() here. But for
+ * the smallest and the most frequent, for which a file of their own would cost more than they do.
+ */
 const runners: { readonly [N in CommandName]: (reading: Reading<N>) => Promise<{ readonly run: Run<N> }> } = {
   'credential-process': ({ values }) =>
     wantsCache(values)
-      ? import('./commands/cached-credential-process.ts')
+      ? Promise.resolve({ run: cachedCredentialProcess })
       : import('./commands/credential-process.ts'),
   'read-certificate-data': () => import('./commands/read-certificate-data.ts'),
   'sign-string': () => import('./commands/sign-string.ts'),
