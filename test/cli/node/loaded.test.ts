@@ -48,7 +48,7 @@ describe('what a run loads', () => {
       () => sessionWords(emulator, { certificate: file('leaf.pem'), key: file('leaf.key') }),
       ['credential-process.cjs', ...ours],
     ],
-    ['help, to prove that this sees it', () => ['help'], ['help.cjs', ...ours, 'yargs.cjs']],
+    ['help, to prove that this sees it', () => ['help'], ['help.cjs', 'options.cjs', ...ours, 'yargs.cjs']],
   ])('%s', async (_, words, files) => {
     expect((await loadedBy(words())).files).toEqual(files);
   });
