@@ -18,31 +18,28 @@ const options = {
 } as const;
 
 /**
- * Makes every packet that answers a connection to a server cross at most so many routers. On Linux, connections inherit
- * it from the listening socket, so that it is set once, as soon as that listens: what is found here is ready by then. On
- * a unix socket it means nothing.
+ * Makes every packet that answers a new connection to this server cross at most so many routers. On Linux, connections
+ * inherit it from the listening socket, so that it is set once; those that are there already keep what they have. On a
+ * unix socket it means nothing.
  *
  * @param limit 1 to 255
- * @returns what sets it, which throws RolesAnywhereError PORT_UNAVAILABLE where it cannot be set
+ * @throws RolesAnywhereError PORT_UNAVAILABLE where it cannot be set
  */
-export async function hopLimitSetter(limit: number): Promise<(server: Server) => void> {
-  if (limit === usualHopLimit) return () => undefined;
+export async function setHopLimit(server: Server, limit: number): Promise<void> {
+  const address = server.address();
+  if (address === null || typeof address === 'string') return;
   const libc = await loadLibc();
-  return (server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') return;
-    if (libc === undefined) {
-      throw cannot(
-        'this needs Linux and the optional package koffi',
-        'leave --hop-limit out, or install koffi',
-      );
-    }
-    const descriptor = descriptorOf(server);
-    for (const { level, name } of options[address.family === 'IPv6' ? 'IPv6' : 'IPv4']) {
-      const errno = libc.setSocketOption(descriptor, level, name, limit);
-      if (errno !== 0) throw cannot(getSystemErrorName(-errno));
-    }
-  };
+  if (libc === undefined) {
+    throw cannot(
+      'this needs Linux and the optional package koffi',
+      'leave --hop-limit out, or install koffi',
+    );
+  }
+  const descriptor = descriptorOf(server);
+  for (const { level, name } of options[address.family === 'IPv6' ? 'IPv6' : 'IPv4']) {
+    const errno = libc.setSocketOption(descriptor, level, name, limit);
+    if (errno !== 0) throw cannot(getSystemErrorName(-errno));
+  }
 }
 
 function cannot(why: string, hint?: string): RolesAnywhereError {

@@ -3,7 +3,7 @@ import { silent } from '../reporter.ts';
 import type { Reporter } from '../reporter.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { hopLimitSetter, usualHopLimit } from '../runtime/hop-limit.ts';
+import { setHopLimit, usualHopLimit } from '../runtime/hop-limit.ts';
 import { listen, reachableHost, urlHost } from '../runtime/listen.ts';
 import type { ListenAddress } from '../runtime/listen.ts';
 import type { Secret } from '../secret.ts';
@@ -14,7 +14,7 @@ import { HeldDocuments } from './held-documents.ts';
 import type { Keeper } from './held-documents.ts';
 import { imdsResources } from './imds.ts';
 import type { Metrics } from './metrics.ts';
-import { drain, makeServer } from './server.ts';
+import { cutOffAll, drain, makeServer } from './server.ts';
 import { Tokens } from './tokens.ts';
 
 export interface EndpointOptions {
@@ -73,14 +73,17 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
       if (options.reportsRequests === true) reporter.debug(`${method} ${name}: ${status}`);
     },
   });
-  const setHopLimit = await hopLimitSetter(options.hopLimit ?? usualHopLimit);
   await listen(server, address);
+  const { hopLimit = usualHopLimit } = options;
   const bound = server.address();
   const tcp = typeof bound === 'object' && bound !== null ? bound : undefined;
   isAllowedHost = allowedHosts('host' in address ? address.host : undefined, tcp);
   const close = (grace: number): Promise<void> => drain(server, grace);
   try {
-    setHopLimit(server);
+    if (hopLimit !== usualHopLimit) {
+      await setHopLimit(server, hopLimit);
+      await cutOffAll(server);
+    }
   } catch (error) {
     await close(0);
     throw error;

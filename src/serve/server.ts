@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Resource } from './resource.ts';
 import { textAnswer } from './resource.ts';
 
@@ -82,6 +82,14 @@ export async function drain(server: Server, graceMilliseconds: number): Promise<
   hurry().catch(() => undefined);
   await closed;
   done.abort();
+}
+
+/** Ends all connections made until now, those that the kernel has yet to hand over included. */
+export async function cutOffAll(server: Server): Promise<void> {
+  // Between a timer and an immediate the event loop takes what has come.
+  await sleep(1);
+  await setImmediate();
+  server.closeAllConnections();
 }
 
 type Router = (url: string) => Resource | undefined;
