@@ -1,4 +1,3 @@
-import type { Refresher } from '../credentials/refresher.ts';
 import type { ServiceManager } from '../runtime/service-manager.ts';
 import { stopSignal } from './signals.ts';
 
@@ -11,8 +10,12 @@ export function daemonStop(): Promise<void> {
   return stopSignal();
 }
 
-/** Tells the service manager, keeps telling it, and listens to its wish for new credentials. */
-export function ready(manager: ServiceManager, refresher: Refresher): void {
+/**
+ * Tells the service manager, keeps telling it, and listens to its wish for new credentials.
+ *
+ * @param reload sees to it that they are where they belong
+ */
+export function ready(manager: ServiceManager, reload: () => Promise<unknown>): void {
   manager.notify('READY=1');
   if (manager.watchdogMilliseconds !== undefined) {
     setInterval(() => {
@@ -24,7 +27,7 @@ export function ready(manager: ServiceManager, refresher: Refresher): void {
     const done = (): void => {
       manager.notify('READY=1');
     };
-    refresher.refresh().then(done, done);
+    reload().then(done, done);
   });
 }
 

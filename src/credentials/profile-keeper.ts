@@ -50,6 +50,11 @@ export class ProfileKeeper implements AsyncDisposable {
     this.#wake();
   }
 
+  /** Resolves when the newest are in the file. */
+  async written(): Promise<void> {
+    await this.#work;
+  }
+
   /** Ends once the write that is under way has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();

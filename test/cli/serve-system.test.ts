@@ -5,13 +5,14 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run } from '../support/command.ts';
 import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { startPython } from '../support/python.ts';
 import { startServe } from '../support/serve-process.ts';
+import { startServiceManager } from '../support/service-manager.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 const freePort = async (): Promise<number> => {
@@ -21,21 +22,6 @@ const freePort = async (): Promise<number> => {
   server.close();
   await once(server, 'close');
   return port;
-};
-
-/** A Python script that writes lines. */
-const startPython = (script: string, ...words: readonly string[]) => {
-  const child = spawn(requirePart('python3'), ['-u', '-c', script, ...words], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  return {
-    /** The next line. */
-    line: async (): Promise<string> => ((await lines.next()) as IteratorResult<string, string>).value,
-    [Symbol.dispose]: () => {
-      child.kill();
-    },
-  };
 };
 
 describe('serve and the system', () => {
@@ -137,45 +123,27 @@ if not ask(client): ask(socket.create_connection(address))`;
     });
   });
 
-  // What systemd does at the other end of NOTIFY_SOCKET.
-  const receiver = `
-import socket, sys
-name = sys.argv[1]
-receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-receiver.bind('\\0' + name[1:] if name.startswith('@') else name)
-print('ready')
-while True:
-    print(' '.join(receiver.recv(4096).decode().split('\\n')))
-`;
-
   describe('tells systemd', () => {
     it.each(['a path', 'an abstract name'])('how it is, at %s', async (kind) => {
       const address = kind === 'a path' ? join(folder, 'notify') : `@rolesanywhere-test-${process.pid}`;
-      using manager = startPython(receiver, address);
-      expect(await manager.line()).toBe('ready');
+      using manager = await startServiceManager(address);
       await using serve = await startServe(words, {
         env: { NOTIFY_SOCKET: address, WATCHDOG_USEC: '200000' },
       });
-      const next = async (): Promise<string> => {
-        let line = await manager.line();
-        while (line === 'WATCHDOG=1 ') line = await manager.line();
-        return line;
-      };
-      expect(await next()).toMatch(/^STATUS=credentials until \d{4}-.*Z $/);
-      expect(await next()).toBe('READY=1 ');
+      expect(await manager.next()).toMatch(/^STATUS=credentials until \d{4}-.*Z $/);
+      expect(await manager.next()).toBe('READY=1 ');
       for (let beat = 0; beat < 3; beat++) expect(await manager.line()).toBe('WATCHDOG=1 ');
       serve.child.kill('SIGHUP');
-      expect(await next()).toMatch(/^RELOADING=1 MONOTONIC_USEC=\d+ $/);
-      expect(await next()).toMatch(/^STATUS=credentials until /);
-      expect(await next()).toBe('READY=1 ');
+      expect(await manager.next()).toMatch(/^RELOADING=1 MONOTONIC_USEC=\d+ $/);
+      expect(await manager.next()).toMatch(/^STATUS=credentials until /);
+      expect(await manager.next()).toBe('READY=1 ');
       expect(await serve.end()).toEqual([0, null]);
-      expect(await next()).toBe('STOPPING=1 ');
+      expect(await manager.next()).toBe('STOPPING=1 ');
     });
 
     it('nothing when it is not asked to, or the watchdog is for another process', async () => {
       const address = join(folder, 'other');
-      using manager = startPython(receiver, address);
-      expect(await manager.line()).toBe('ready');
+      using manager = await startServiceManager(address);
       const env = { NOTIFY_SOCKET: address, WATCHDOG_USEC: '1000', WATCHDOG_PID: '1' };
       await using serve = await startServe(words, { env });
       await serve.end();

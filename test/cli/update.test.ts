@@ -18,6 +18,7 @@ import {
   startEmulatorProcess,
 } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
+import { startServiceManager } from '../support/service-manager.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 let pki = '';
@@ -202,10 +203,14 @@ describe('update', () => {
     readonly ended: Promise<[number | null, NodeJS.Signals | null]>;
   }
 
-  function start(service = emulator, more: readonly string[] = []): Daemon {
+  function start(
+    service = emulator,
+    more: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Daemon {
     const [program, ...first] = commandWords();
     const child = spawn(program, [...first, ...words(service), ...more], {
-      env: { PATH: process.env['PATH'], HOME: home },
+      env: { PATH: process.env['PATH'], HOME: home, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stderr = '';
@@ -281,6 +286,27 @@ describe('update', () => {
       expect(await daemon.nextKey()).toMatch(/^ASIA/);
       expect((await readFile(file, 'utf8')).replace(written, 'KEYS')).toBe('[default]\nKEYS\n[new]\nx = 1\n');
       daemon.kill('SIGTERM');
+      expect(await daemon.ended).toEqual([0, null]);
+    } finally {
+      daemon.kill('SIGKILL');
+    }
+  });
+
+  it('tells systemd that it is ready once the file holds the first, that it lives, and that it ends', async () => {
+    const address = path.join(home, 'notify');
+    using manager = await startServiceManager(address);
+    const daemon = start(emulator, [], { NOTIFY_SOCKET: address, WATCHDOG_USEC: '200000' });
+    try {
+      expect(await manager.next()).toBe('READY=1 ');
+      const key = await keyInFile();
+      expect(key).toMatch(/^ASIA/);
+      for (let beat = 0; beat < 3; beat++) expect(await manager.line()).toBe('WATCHDOG=1 ');
+      daemon.kill('SIGHUP');
+      expect(await manager.next()).toMatch(/^RELOADING=1 MONOTONIC_USEC=\d+ $/);
+      expect(await manager.next()).toBe('READY=1 ');
+      expect(await keyInFile()).not.toBe(key);
+      daemon.kill('SIGTERM');
+      expect(await manager.next()).toBe('STOPPING=1 ');
       expect(await daemon.ended).toEqual([0, null]);
     } finally {
       daemon.kill('SIGKILL');

@@ -67,7 +67,7 @@ export async function run({ values }: Reading<'serve'>): Promise<void> {
     if (started === undefined) return;
     log.note(`listening on ${endpoint.name}`);
     print(exportLines(endpoint, tokenFile));
-    ready(manager, refresher);
+    ready(manager, () => refresher.refresh());
     await stopped;
   } finally {
     manager.notify('STOPPING=1');

@@ -62,7 +62,10 @@ async function keepWriting(source: SessionSource, write: Write, log: Required<Re
   const start = async (): Promise<void> => {
     await refresher.start();
     await keeper.start();
-    ready(manager, refresher);
+    ready(manager, async () => {
+      await refresher.refresh();
+      await atMost(grace, keeper.written());
+    });
   };
   try {
     await Promise.race([start(), stopped]);
