@@ -4,6 +4,8 @@ import { executableFile } from './test/support/executable.ts';
 
 const endToEnd = {
   globalSetup: ['test/support/system-setup.ts'],
+  // As many as there are processors: what the tests start waits more than it computes.
+  maxWorkers: '100%',
   testTimeout: 60_000,
   hookTimeout: 120_000,
 };
@@ -23,7 +25,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/cli/**', 'test/**/*.e2e.test.ts', 'test/executable/**'],
           sequence: { groupOrder: 0 },
-          // All processors: nothing else runs meanwhile. End-to-end tests start processes of their own.
           maxWorkers: '100%',
         },
       },
