@@ -1,3 +1,4 @@
+import { shellQuoted } from '../encoding/shell.ts';
 import { choicesBehind, commandNames, commands, groups, isGroupName } from './options.ts';
 import type { Command, CommandName, GroupName, Option, Shell } from './options.ts';
 
@@ -80,25 +81,26 @@ complete -o bashdefault -o default -F _rolesanywhere rolesanywhere aws_signing_h
 }
 
 function zsh(descriptions: boolean): string {
-  const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
   const plain = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&');
   const option = ({ name, option }: OfferedOption): string => {
     const description = descriptions ? `[${plain(option.description)}]` : '';
     const text = `--${name}${option.kind === 'flag' ? '' : '='}${description}`;
     const action = takesFile(option) ? '_files' : option.value === 'DIRECTORY' ? '_files -/' : ' ';
     const value = option.kind === 'flag' ? '' : `:${plain(option.value ?? '')}:${action}`;
-    return quote(`${option.kind === 'list' ? '*' : ''}${text}${value}`);
+    return shellQuoted(`${option.kind === 'list' ? '*' : ''}${text}${value}`);
   };
   const specs = (name: CommandName): string => {
     const texts = choices(name);
-    const argument = texts.length > 0 ? [quote(`1:argument:(${words(texts)})`)] : [];
+    const argument = texts.length > 0 ? [shellQuoted(`1:argument:(${words(texts)})`)] : [];
     return [...argument, ...offered(name).map(option)].join(' \\\n        ');
   };
   const functionOf = (group?: GroupName): string => `_rolesanywhere${group === undefined ? '' : `_${group}`}`;
   /** What may begin a line, or follow a group's name: one function each. */
   const level = (group?: GroupName): string => {
     const choices = choicesBehind(group);
-    const list = choices.map(({ word, summary }) => quote(descriptions ? `${word}:${plain(summary)}` : word));
+    const list = choices.map(({ word, summary }) =>
+      shellQuoted(descriptions ? `${word}:${plain(summary)}` : word),
+    );
     const cases = choices.map(({ word, topic }) =>
       isGroupName(topic)
         ? `    ${word}) ${functionOf(topic)} ;;`

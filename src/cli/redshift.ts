@@ -17,7 +17,7 @@ import { env } from '../runtime/env.ts';
 import { given } from './given.ts';
 import type { Values } from './options.ts';
 import { connectionOptions, type SessionOptions, sessionOptions } from './session-options.ts';
-import { sessionShape } from './session-shape.ts';
+import { serviceVariables, sessionShape } from './session-shape.ts';
 import { commandSessions } from './session-source.ts';
 import { oneOf, wholeNumber } from './values.ts';
 import { wantsCache } from './wants-cache.ts';
@@ -64,7 +64,7 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
       origin,
       request,
       trust,
-      ...variables.map((name) => env(name) ?? null),
+      ...serviceVariables(['REDSHIFT', 'REDSHIFT_SERVERLESS']),
     ]);
   };
   return {
@@ -113,17 +113,6 @@ export function databaseRequest(values: RedshiftValues): PreparedDatabase {
     }),
   );
 }
-
-/** What decides, beside the options, which service answers. */
-const variables = [
-  'AWS_ENDPOINT_URL_REDSHIFT',
-  'AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS',
-  'AWS_ENDPOINT_URL',
-  'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
-  'AWS_USE_FIPS_ENDPOINT',
-  'AWS_USE_DUALSTACK_ENDPOINT',
-  'AWS_CA_BUNDLE',
-];
 
 const arns = ['trust-anchor-arn', 'profile-arn', 'role-arn'] as const;
 

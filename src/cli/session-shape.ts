@@ -44,8 +44,17 @@ const parts = {
   debug: 'nothing',
 } as const satisfies Record<keyof SessionValues, 'text' | 'source' | 'nothing'>;
 
-const variables = [
-  'AWS_ENDPOINT_URL_ROLESANYWHERE',
+/**
+ * What the environment says of where services answer, and who vouches for them.
+ *
+ * @param services as the names of their own variables end: `STS`
+ */
+export function serviceVariables(services: readonly string[]): (string | null)[] {
+  const own = services.map((service) => `AWS_ENDPOINT_URL_${service}`);
+  return [...own, ...commonVariables].map((name) => env(name) ?? null);
+}
+
+const commonVariables = [
   'AWS_ENDPOINT_URL',
   'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
   'AWS_USE_FIPS_ENDPOINT',
@@ -62,7 +71,7 @@ const maximumSize = 1024 * 1024;
  * Undefined where that cannot be told: what is read from a stream can be read only once, and a file may be missing.
  */
 export async function sessionShape(values: SessionValues): Promise<string | undefined> {
-  const shape: unknown[] = variables.map((name) => env(name) ?? null);
+  const shape: unknown[] = serviceVariables(['ROLESANYWHERE']);
   for (const [name, part] of Object.entries(parts) as [keyof SessionValues, string][]) {
     const value = values[name];
     if (part === 'nothing' || value === undefined) continue;

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { wholeSeconds } from '../../credentials/whole-seconds.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import { checkRedshift } from '../../redshift/check.ts';
 import type { DatabaseConnection } from '../../redshift/connection.ts';
@@ -131,13 +132,12 @@ export async function check({ values }: Reading<'redshift check'>): Promise<void
   }
 }
 
-/** Whole seconds, as `credential-process` writes them: cut, so that a password never looks longer-lived than it is. */
 function loginJson(login: DatabaseCredentials, withPassword: boolean): string {
   const { dbUser, dbPassword, expiration, host, port, database } = login;
   const text = JSON.stringify({
     dbUser,
     dbPassword: withPassword ? dbPassword : undefined,
-    expiration: `${expiration.toISOString().slice(0, 19)}Z`,
+    expiration: wholeSeconds(expiration),
     host,
     port,
     database,

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
+import { describeFailure } from '../../credentials/failure.ts';
 import { Refresher } from '../../credentials/refresher.ts';
 import { wholeSeconds } from '../../credentials/whole-seconds.ts';
+import { shellQuoted } from '../../encoding/shell.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 import type { ListenAddress } from '../../runtime/listen.ts';
 import { connectToServiceManager, inheritedSocket } from '../../runtime/service-manager.ts';
@@ -44,7 +46,7 @@ export async function run({ values }: Reading<'serve'>): Promise<void> {
       },
       failed(error) {
         metrics.failed(error);
-        manager.notify(`STATUS=cannot refresh: ${error instanceof Error ? error.message : 'unknown error'}`);
+        manager.notify(`STATUS=cannot refresh: ${describeFailure(error).message}`);
       },
     },
   });
@@ -103,7 +105,7 @@ function exportLines({ url }: Endpoint, tokenFile: string | undefined): string {
   return lines.map((line) => `export ${line}\n`).join('');
 }
 
-/** As a shell reads it back. */
+/** In quotes only where it takes them. */
 function quoted(text: string): string {
-  return /^[\w/.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[\w/.:@-]+$/.test(text) ? text : shellQuoted(text);
 }

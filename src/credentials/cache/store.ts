@@ -8,6 +8,7 @@ import { Lock } from '../../runtime/lock.ts';
 import { makeDirectory } from '../../runtime/make-directory.ts';
 import { uniqueId } from '../../runtime/platform.ts';
 import { removeQuietly } from '../../runtime/remove-quietly.ts';
+import { wholeSeconds } from '../whole-seconds.ts';
 import { entryFile, mistrust, Mistrusted, readEntry } from './directory.ts';
 import { fingerprint, formatEntry, isFresh, isUsable, isValid, longestLife } from './entry.ts';
 import type { Entry } from './entry.ts';
@@ -221,7 +222,7 @@ function warnOfSpare(
   { message, hint }: RolesAnywhereError,
   spare: Entry,
 ): void {
-  const until = `${spare.expiration.toISOString().slice(0, 19)}Z`;
+  const until = wholeSeconds(spare.expiration);
   reporter.warn(`no new ${what}, the one of the cache is used, until ${until}: ${message}`, hint);
 }
 

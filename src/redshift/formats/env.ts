@@ -1,3 +1,4 @@
+import { shellQuoted } from '../../encoding/shell.ts';
 import type { DatabaseConnection } from '../connection.ts';
 
 /**
@@ -17,9 +18,9 @@ export function environment(connection: DatabaseConnection): Readonly<Record<str
   };
 }
 
-/** Lines that a POSIX shell evaluates: within single quotes only the single quote itself means something. */
+/** Lines that a POSIX shell evaluates. */
 export function exportLines(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
-    .map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`)
+    .map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`)
     .join('');
 }
