@@ -22,6 +22,6 @@ it.each(commandNames)('both readers read %s the same', async (name) => {
     }),
     { numRuns: 300 },
   );
-  // A generator that makes only nonsense would prove nothing.
-  expect(understood).toBeGreaterThan(20);
+  // A generator that makes only nonsense would prove nothing. (The least is 42 on average, for "redshift exec".)
+  expect(understood).toBeGreaterThan(10);
 });
