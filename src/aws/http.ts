@@ -41,7 +41,7 @@ export interface ConnectionOptions {
 export interface Learned {
   /** Those that vouched for the service, where those of the runtime did not. */
   authorities?: readonly string[] | undefined;
-  /** Milliseconds that the service's clock was ahead of ours when it had refused ours. */
+  /** Milliseconds that the service's clock is ahead of ours, as far as its answers told. */
   skew?: number;
 }
 
@@ -70,11 +70,13 @@ export interface Reply {
 }
 
 const connectTimeout = 10_000;
-const answerTimeout = 20_000;
+const answerTimeout = 15_000;
 const maxAnswerBytes = 1024 * 1024;
 /** A signature is good for five minutes; within two it is used again, since a key may ask for a PIN each time. */
 const signatureLifetime = 120_000;
-/** The service tolerates five minutes; its Date and our reading of it are a little apart. */
+/** Requests whose time is further off are refused. */
+const acceptedSkew = 300_000;
+/** From here on that may be why: its Date and our reading of it are a little apart. */
 const toleratedSkew = 240_000;
 
 /**
@@ -162,6 +164,7 @@ export async function call(operation: Operation, options: ConnectionOptions = {}
     reporter.debug(`status ${answer.status} after ${Date.now() - started} ms`);
     if (answer.status >= 200 && answer.status < 300) {
       if (!mayCorrect && Math.abs(skew) > toleratedSkew) warnOfClock(skew, reporter);
+      skew += unnoticedSkew(answer, now());
       learned.skew = skew;
       return { answer, now: now() };
     }
@@ -234,6 +237,16 @@ function clockCorrection(answer: Answer, { status, code }: ServiceErrorDetails, 
   if (![400, 401, 403].includes(status) || code === 'ValidationException') return 0;
   const skew = Date.parse(answer.headers['date'] ?? '') - now.getTime();
   return Math.abs(skew) > toleratedSkew ? skew : 0;
+}
+
+/**
+ * How far our clock is at least behind that of a service that took a request nevertheless, in milliseconds: by that much
+ * its credentials would seem to last longer than they do. Its Date is cut to a second and takes its time to come, so
+ * that it cannot tell a clock of ours that is ahead; to that one they seem to end early, which does no harm.
+ */
+function unnoticedSkew(answer: Answer, now: Date): number {
+  const skew = Date.parse(answer.headers['date'] ?? '') - now.getTime();
+  return skew > 0 && skew <= acceptedSkew ? skew : 0;
 }
 
 function warnOfClock(skew: number, reporter: Reporter): void {

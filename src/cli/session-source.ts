@@ -32,7 +32,6 @@ export async function commandSessions(
     directory: cacheDirectory(),
     shape: () => sessionShape(values),
     timeoutSeconds: wholeNumber('timeout', values.timeout),
-    durationSeconds: wholeNumber('session-duration', values['session-duration']),
     triesAgain,
     reporter: told,
   });

@@ -14,8 +14,6 @@ export interface CachedSessionSourceOptions {
   /** Everything that shapes the session, read anew each time; undefined when that cannot be told. */
   readonly shape: () => Promise<string | undefined>;
   readonly timeoutSeconds: number;
-  /** No session lasts longer: those of a clock that is a little slow would seem to. */
-  readonly durationSeconds: number;
   /** Whether whoever uses it tries again by itself, as a refresher does. */
   readonly triesAgain: boolean;
   readonly reporter: Reporter;
@@ -27,15 +25,7 @@ export interface CachedSessionSourceOptions {
  * asked again when something newer is wanted.
  */
 export function cachedSessionSource(options: CachedSessionSourceOptions): SessionSource {
-  const {
-    source,
-    directory,
-    timeoutSeconds,
-    durationSeconds,
-    triesAgain,
-    reporter,
-    clock = systemClock,
-  } = options;
+  const { source, directory, timeoutSeconds, triesAgain, reporter, clock = systemClock } = options;
   let isTold = false;
   let last: { readonly shape: string; readonly opened: Date } | undefined;
   return {
@@ -59,7 +49,7 @@ export function cachedSessionSource(options: CachedSessionSourceOptions): Sessio
         what: 'session',
         open: async (seconds) => {
           own = await source.open({ once, timeoutSeconds: seconds });
-          return sessionEntry(own, clock.now(), durationSeconds);
+          return sessionEntry(own, clock.now());
         },
         timeoutSeconds,
         newerThan: last?.shape === shape ? last.opened : fresh ? clock.now() : undefined,

@@ -21,7 +21,7 @@ export interface OpenedSession {
   readonly credentials: Credentials;
   /** When the service opened it, by the service's clock. */
   readonly opened: Date;
-  /** Milliseconds that the service's clock was ahead of ours, where it was so far off that the service refused us. */
+  /** Milliseconds that the service's clock was ahead of ours, as far as its answers told. */
   readonly skew?: number;
   /** What it was signed with; not known of a session that an older version of ours opened and shared. */
   readonly certificate?: CertificateOutline;

@@ -19,17 +19,11 @@ export interface StoredSession {
 /**
  * The entry for a session that was just opened. Only the length of its life is taken from the service's clock: by ours,
  * it begins now, so that a clock that is wrong does not make it last longer.
- *
- * @param durationSeconds what was asked for: the service gives no more
  */
-export function sessionEntry(
-  opened: OpenedSession,
-  now: Date,
-  durationSeconds: number,
-): Entry<StoredSession> {
+export function sessionEntry(opened: OpenedSession, now: Date): Entry<StoredSession> {
   const { skew, certificate } = opened;
   const { credentials, ...session } = opened.session;
-  const life = Math.min(credentials.expiration.getTime() - opened.opened.getTime(), durationSeconds * 1000);
+  const life = credentials.expiration.getTime() - opened.opened.getTime();
   const lifetime = { opened: now, expiration: new Date(now.getTime() + life) };
   return {
     ...lifetime,

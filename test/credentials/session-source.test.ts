@@ -234,6 +234,16 @@ it('warns once a day that the certificate will expire', async () => {
   expect(said).toEqual([expect.stringContaining('will expire')]);
 });
 
+it('knows by the answer when the service opened the session, though our clock is a little slow', async () => {
+  renew();
+  now = new Date(now.getTime() - 4 * 60_000);
+  const session = await make().open();
+  const life = session.credentials.expiration.getTime() - session.opened.getTime();
+  expect(life / 1000).toBeLessThan(3602);
+  expect((session.skew ?? 0) / 60_000).toBeCloseTo(4, 0);
+  expect(said).toEqual([]);
+});
+
 it('names the files that it reads', () => {
   const selector = path('selector.json');
   const keyPassword = Object.assign(() => Promise.resolve(new Secret(new Uint8Array())), {
