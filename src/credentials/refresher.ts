@@ -42,11 +42,11 @@ export interface RefresherState {
 /** Two attempts a second are the most, whoever asks. */
 const pace = 500;
 const firstDelay = 1000;
-/** Who could go on with what there is waits no longer for a service that does not answer. */
+/** Who could go on with what there is waits no longer for an attempt at a service that does not answer. */
 const patience = 5000;
 /** For a session that is past its advisory time when it comes. */
 const longestRest = 10_000;
-/** Together with an attempt, shorter than the 20 s within which a service that is back must be noticed. */
+/** From attempt to attempt: a service that is back must be noticed within 20 s. */
 const longestDelay = 15_000;
 /** What does not pass by itself: a refusal, a file that has to be renewed. */
 const longestPatientDelay = 60_000;
@@ -95,6 +95,7 @@ export class Refresher implements AsyncDisposable {
   #held: Held | undefined;
   #failing: Failing | undefined;
   #flight: Promise<OpenedSession> | undefined;
+  #flightStart = 0;
   #lastStart = Number.NEGATIVE_INFINITY;
 
   constructor(options: RefresherOptions) {
@@ -188,7 +189,8 @@ export class Refresher implements AsyncDisposable {
 
   async #soon(attempt: Promise<OpenedSession>): Promise<OpenedSession> {
     const done = new AbortController();
-    const late = this.#clock.sleep(patience, done.signal).then(() => this.#valid()?.session ?? attempt);
+    const left = this.#flightStart + patience - this.#clock.elapsed();
+    const late = this.#clock.sleep(left, done.signal).then(() => this.#valid()?.session ?? attempt);
     try {
       return await Promise.race([attempt, late]);
     } finally {
@@ -201,7 +203,9 @@ export class Refresher implements AsyncDisposable {
   }
 
   #attempt(fresh = false): Promise<OpenedSession> {
-    return (this.#flight ??= this.#open(fresh).finally(() => {
+    if (this.#flight !== undefined) return this.#flight;
+    this.#flightStart = this.#clock.elapsed();
+    return (this.#flight = this.#open(fresh).finally(() => {
       this.#flight = undefined;
     }));
   }
@@ -249,7 +253,9 @@ export class Refresher implements AsyncDisposable {
 
   #fail(error: unknown): void {
     const attempts = (this.#failing?.attempts ?? 0) + 1;
-    const delay = this.#delay(error, attempts);
+    // A service that let us wait for its failure has had a part of its rest.
+    const waited = this.#clock.elapsed() - this.#lastStart;
+    const delay = Math.max(pace, this.#delay(error, attempts) - waited);
     const now = this.#clock.now();
     const { message, hint } = describeFailure(error);
     const isNew = this.#failing === undefined || message !== describeFailure(this.#failing.error).message;
@@ -264,12 +270,12 @@ export class Refresher implements AsyncDisposable {
     if (isNew && this.#held !== undefined) this.#reporter.warn(`no fresh credentials: ${message}`, hint);
   }
 
-  /** Exponential backoff with full jitter, in milliseconds. */
+  /** Exponential backoff with full jitter, in milliseconds from the start of the attempt that failed. */
   #delay(error: unknown, attempts: number): number {
     if (isHopeless(error)) return Number.POSITIVE_INFINITY;
     const passes = error instanceof RolesAnywhereError && ofTheMoment.includes(error.code);
     const longest = passes ? longestDelay : longestPatientDelay;
-    return Math.max(pace, this.#random() * Math.min(longest, firstDelay * 2 ** (attempts - 1)));
+    return this.#random() * Math.min(longest, firstDelay * 2 ** (attempts - 1));
   }
 
   /** @param used the state of the files that the session at hand came from */

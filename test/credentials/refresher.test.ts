@@ -212,6 +212,22 @@ describe('a refresher that was not started', () => {
     expect(keyOf(await end)).toBe('ASIA3');
   });
 
+  it('keeps nobody waiting whose like has waited for the same attempt already', async () => {
+    const { clock, service, refresher } = make();
+    await refresher.get();
+    await clock.advance(56 * minute);
+    service.delay = minute;
+    void refresher.get();
+    await clock.advance(4000);
+    const late = refresher.get();
+    await clock.advance(1000);
+    expect(keyOf(await late)).toBe('ASIA1');
+    const later = refresher.get();
+    await clock.advance(0);
+    expect(keyOf(await later)).toBe('ASIA1');
+    expect(service.attempts).toHaveLength(2);
+  });
+
   it('can be forced, by one request for all', async () => {
     const { clock, service, refresher } = make();
     await refresher.get();
@@ -274,6 +290,20 @@ describe('a service that is down', () => {
       expect(refresher.state.session).toBeDefined();
     },
   );
+
+  it('and lets us wait for each failure is asked again no later for that', async () => {
+    const { clock, service, refresher } = make(() => 1);
+    await refresher.start();
+    service.failure = down();
+    service.delay = 14_000;
+    await clock.advance(60 * minute);
+    const starts = service.attempts.slice(-10);
+    for (const [index, at] of starts.slice(1).entries()) expect(at - (starts[index] ?? 0)).toBe(15_000);
+    service.delay = 16_000;
+    await clock.advance(10 * minute);
+    const later = service.attempts.slice(-10);
+    for (const [index, at] of later.slice(1).entries()) expect(at - (later[index] ?? 0)).toBe(16_500);
+  });
 
   it('tells another reason, and that of another outage, again', async () => {
     const { clock, service, refresher, said } = make(() => 1);
