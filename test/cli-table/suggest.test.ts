@@ -19,12 +19,24 @@ it.each([
   ['certifcate', 'certificate'],
   ['privatekey', 'private-key'],
   ['no-verify-tls', 'no-verify-ssl'],
+  ['cahce', 'cache'],
+  ['ednpoint', 'endpoint'],
+  ['dbeug', 'debug'],
   ['durations', undefined],
   ['x', undefined],
   ['', undefined],
   ['completely-different', undefined],
 ])('--%s suggests %s', (word, suggestion) => {
   expect(nearest(word, options)).toBe(suggestion);
+});
+
+it.each([
+  ['onec', 'once'],
+  ['oops', undefined],
+  ['ocne', 'once'],
+  ['porfile', 'profile'],
+])('update --%s suggests %s', (word, suggestion) => {
+  expect(nearest(word, Object.keys(commands.update.options))).toBe(suggestion);
 });
 
 it.each([
