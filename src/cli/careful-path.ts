@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
-import { defaultValues, divide, parseFlag, reading } from './fast-path.ts';
+import { defaultValues, divide, parseFlag, reading, refusesEmpty } from './fast-path.ts';
 import type { OptionToken, Reading, Value } from './fast-path.ts';
 import { choicesBehind, commands, isCommandName, laterCommands } from './options.ts';
 import type { Command, CommandName, GroupName, Option, Topic } from './options.ts';
@@ -18,6 +18,7 @@ export async function readCarefully(words: readonly string[]): Promise<Reading> 
   const command: Command = commands[topic];
   const named = topic === 'help' ? helpTopic(others) : others;
   refuseUnknownWords(topic, command, given, named);
+  refuseWrongValues(command, given);
   const reading = await parse(topic, command, given, named, rest);
   if (command.rest?.required && rest.length === 0) {
     throw mistake(`no ${command.rest.name} behind --`, seeHelp(topic));
@@ -88,6 +89,19 @@ function refuseUnknownWords(
   }
 }
 
+function refuseWrongValues({ options }: Command, given: readonly OptionToken[]): void {
+  for (const { name, value } of given) {
+    const option = options[name];
+    if (option?.kind === 'flag' && parseFlag(value) === undefined) throw neitherTrueNorFalse(name);
+    if (option !== undefined && value === '' && refusesEmpty(option)) {
+      throw mistake(
+        `--${name} is empty`,
+        'give it a value, or leave it out: a variable on the line may be unset',
+      );
+    }
+  }
+}
+
 function restHint({ rest }: Command): string | undefined {
   return rest && `write -- before the ${rest.name}, which is to read its options itself`;
 }
@@ -98,8 +112,8 @@ function shown(word: string): string {
 }
 
 /**
- * yargs judges the values. It divides words by rules other than ours, so that it is given one `--name=value` an
- * option, and the command's argument like an option.
+ * yargs judges what is missing or contradicts. It divides words by rules other than ours, so that it is given one
+ * `--name=value` an option, and the command's argument like an option.
  */
 async function parse(
   name: CommandName,
@@ -120,15 +134,14 @@ async function parse(
     .exitProcess(false)
     .help(false)
     .version(false)
-    .fail((message: string, error: unknown) => {
-      if (error instanceof RolesAnywhereError) throw error;
+    .fail((message: string) => {
       throw mistake(withDashes(message, options), seeHelp(name));
     });
-  for (const [option, { kind, required, conflicts, keepsEmpty }] of Object.entries(options)) {
+  for (const [option, { kind, required, conflicts }] of Object.entries(options)) {
     parser.option(option, {
       requiresArg: kind !== 'flag',
       demandOption: required ?? false,
-      coerce: (value: unknown) => readValue(option, kind, value, keepsEmpty),
+      coerce: (value: unknown) => readValue(kind, value),
       ...(conflicts && { conflicts }),
     });
   }
@@ -148,17 +161,12 @@ async function parse(
 }
 
 /** yargs collects what is repeated; `true` stands for an option without a value. */
-function readValue(name: string, kind: Option['kind'], collected: unknown, keepsEmpty = false): Value {
+function readValue(kind: Option['kind'], collected: unknown): Value {
   const values = [collected].flat() as readonly (string | true)[];
   if (kind === 'list') return values.map(String);
-  if (kind !== 'flag') return values.at(-1) || (keepsEmpty ? '' : undefined);
-  const flags = values.map((value) => {
-    const flag = parseFlag(value === true ? undefined : value);
-    if (flag !== undefined) return flag;
-    throw neitherTrueNorFalse(name);
-  });
+  if (kind !== 'flag') return values.at(-1) || undefined;
   // Off is as good as absent, also where another option contradicts this one.
-  return flags.at(-1) || undefined;
+  return values.map((value) => parseFlag(value === true ? undefined : value)).at(-1) || undefined;
 }
 
 function neitherTrueNorFalse(name: string): RolesAnywhereError {

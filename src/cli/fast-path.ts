@@ -53,6 +53,14 @@ export function parseFlag(value: string | undefined): boolean | undefined {
 }
 
 /**
+ * To the old helper an empty text is as good as none (`--region "$UNSET"`), but no empty number. Options of our own take
+ * neither: who writes `--container-token-file "$UNSET"` does not want to go without.
+ */
+export function refusesEmpty({ kind, isNew, refusesEmpty }: Option): boolean {
+  return kind !== 'text' || isNew === true || refusesEmpty === true;
+}
+
+/**
  * Divides the words as Go's pflag does: `--a=b`, `--a b`, `--flag`, `--flag=false`; `--` ends the options; whatever
  * follows an option that takes a value is its value. One dash is as good as two.
  */
@@ -178,13 +186,12 @@ function readValues(
       const flag = parseFlag(value);
       if (flag === undefined) return undefined;
       values[name] = flag;
-    } else if (value === undefined) {
+    } else if (value === undefined || (value === '' && refusesEmpty(option))) {
       return undefined;
     } else if (option.kind === 'list') {
       values[name] = [...(values[name] as readonly string[]), value];
     } else {
-      // An empty value is as good as none, as it was in the old helper: `--region "$UNSET"`.
-      values[name] = value === '' && option.keepsEmpty !== true ? option.default : value;
+      values[name] = value || option.default;
     }
   }
   const isWrong = Object.entries(options).some(

@@ -37,8 +37,7 @@ export function identityOptions(values: KeyValues, reporter: Reporter): Identity
     useLatestExpiring: values['use-latest-expiring-certificate'],
     keyPassword: keyPassword(values, reporter),
     tpmParentPassword: tpmParentPassword(values, reporter),
-    // Empty counts as not given, as before.
-    pkcs11Library: values['pkcs11-lib'] === '' ? undefined : values['pkcs11-lib'],
+    pkcs11Library: values['pkcs11-lib'],
     reusePin: values['reuse-pin'],
     reporter,
   });
@@ -48,9 +47,8 @@ export function identityOptions(values: KeyValues, reporter: Reporter): Identity
 function keyPassword(values: KeyValues, reporter: Reporter): PasswordProvider {
   const source = passwordSource(values, 'key-password-from');
   for (const option of ['pkcs8-password', 'tpm-key-password'] as const) {
-    // Empty counts as not given, as before.
     const password = values[option];
-    if (!password) continue;
+    if (password === undefined) continue;
     reporter.warn(
       `--${option} shows the password to every user of this machine, in the list of processes`,
       'write --key-password-from file:PATH, env:NAME, fd:N, stdin or prompt instead',

@@ -161,7 +161,7 @@ export const commands = {
         group: 'File',
         default: 'default',
         // Not another's profile, where `--profile "$UNSET"` was meant to be one's own.
-        keepsEmpty: true,
+        refusesEmpty: true,
         description: 'profile to write; added when it is not there',
       },
       once: { kind: 'flag', group: 'File', description: 'write it once, and end' },

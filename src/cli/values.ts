@@ -16,7 +16,7 @@ export function wholeNumber(option: string, text: string, least = 0, most = 999_
   throw new RolesAnywhereError(
     'INVALID_ARGUMENT',
     number === undefined
-      ? `--${option} takes a whole number, not ${text || 'nothing'}`
+      ? `--${option} takes a whole number, not ${text}`
       : `--${option} ${text} is out of range`,
     { hint: `write a whole number from ${least} to ${most}` },
   );
@@ -39,7 +39,7 @@ function readInteger(text: string): number | undefined {
 export function oneOf<const W extends string>(option: string, text: string, words: readonly W[]): W {
   const word = words.find((each) => each === text);
   if (word !== undefined) return word;
-  throw new RolesAnywhereError('INVALID_ARGUMENT', `--${option} takes no ${text || 'empty value'}`, {
+  throw new RolesAnywhereError('INVALID_ARGUMENT', `--${option} takes no ${text}`, {
     hint: `write one of ${words.join(', ')}`,
   });
 }
@@ -53,10 +53,7 @@ export function nameValues(option: string, texts: readonly string[]): Readonly<R
   const entries = texts.map((text) => {
     const equals = text.indexOf('=');
     if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)] as const;
-    throw new RolesAnywhereError(
-      'INVALID_ARGUMENT',
-      `--${option} takes NAME=VALUE, not ${text || 'nothing'}`,
-    );
+    throw new RolesAnywhereError('INVALID_ARGUMENT', `--${option} takes NAME=VALUE, not ${text}`);
   });
   return Object.fromEntries(entries);
 }

@@ -95,14 +95,21 @@ describe('spellings', () => {
     });
   });
 
-  it('takes an empty value for none', () => {
+  it('takes an empty text of the old helper for none', () => {
     expect(read('--region', 'eu-central-1', '--region=')).toMatchObject({ region: undefined });
-    expect(read('--timeout', '')).toMatchObject({ timeout: '60' });
     expect(read('--role-arn', '')).toBeUndefined();
   });
 
-  it('keeps an empty selector, which would otherwise select another certificate', () => {
-    expect(read('--cert-selector', '')).toMatchObject({ 'cert-selector': '' });
+  it.each([
+    'session-duration',
+    'timeout',
+    'ca-bundle',
+    'key-password-from',
+    'instance-property',
+    'cert-selector',
+  ])('leaves an empty --%s to be refused', (name) => {
+    expect(read(`--${name}`, '')).toBeUndefined();
+    expect(read(`--${name}=`, `--${name}=900`)).toBeUndefined();
   });
 
   it('ends the options at --', () => {

@@ -228,7 +228,24 @@ describe('what is refused', () => {
   );
 
   it('a flag that is neither on nor off', async () => {
-    expect((await refusal('credential-process', ...arns, '--debug=maybe')).error).toContain('--debug');
+    const { error, hint } = await refusal('credential-process', ...arns, '--debug=maybe');
+    expect(error).toContain('--debug');
+    expect(hint).toContain('--debug=false');
+  });
+
+  it.each([
+    ['serve', 'bind'],
+    ['serve', 'container-token-file'],
+    ['credential-process', 'session-duration'],
+    ['credential-process', 'instance-property'],
+    ['credential-process', 'cert-selector'],
+    ['update', 'profile'],
+  ])('%s with an empty --%s', async (command, name) => {
+    for (const words of [[`--${name}`, ''], [`--${name}=`], [`--${name}=`, `--${name}=x=1`]]) {
+      const { error, hint } = await refusal(command, ...arns, ...words);
+      expect(error).toContain(`--${name} is empty`);
+      expect(hint).toContain('leave it out');
+    }
   });
 
   it('options that contradict each other', async () => {

@@ -13,8 +13,8 @@ export interface Option {
   readonly conflicts?: string;
   /** An option that the old helper lacks. */
   readonly isNew?: true;
-  /** An empty value is no absent one: without it, the command would quietly do something else. */
-  readonly keepsEmpty?: true;
+  /** An empty value is refused, though it is a text of the old helper: the command would quietly do something else. */
+  readonly refusesEmpty?: true;
   /** Its feature is not built yet. The option is read, so that a command line keeps its meaning, and refused. */
   readonly later?: true;
 }

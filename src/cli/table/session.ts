@@ -39,7 +39,7 @@ export const keyOptions = {
     kind: 'text',
     value: 'SELECTOR',
     group: 'Certificate and key',
-    keepsEmpty: true,
+    refusesEmpty: true,
     description:
       'which certificate of several: Key=x509Subject,Value=… (x509Issuer, x509Serial, x509Thumbprint), JSON, or file://PATH',
   },
