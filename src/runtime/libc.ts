@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import type koffiModule from 'koffi';
 import { platform } from './platform.ts';
 
@@ -47,7 +48,10 @@ export async function loadLibc(): Promise<Libc | undefined> {
     connectDatagrams(family, address) {
       const descriptor = socket(family, socketType.datagram | socketType.closeOnExec, 0) as number;
       const failure = outcome(descriptor) || outcome(connect(descriptor, address, address.length));
-      if (failure !== 0) return failure;
+      if (failure !== 0) {
+        if (descriptor >= 0) closeSync(descriptor);
+        return failure;
+      }
       return {
         send: (message) =>
           outcome(send(descriptor, message, message.length, sendFlags.doNotWait | sendFlags.noSignal)),

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -22,6 +23,17 @@ const freePort = async (): Promise<number> => {
   server.close();
   await once(server, 'close');
   return port;
+};
+
+/** The unix datagram sockets that a process holds, by inode: what it speaks to systemd by (proc(5), /proc/net/unix). */
+const datagramSockets = (pid: number | undefined): string[] => {
+  const folder = `/proc/${pid ?? 0}/fd`;
+  const held = readdirSync(folder).map((descriptor) => readlinkSync(join(folder, descriptor)));
+  const [, ...sockets] = readFileSync('/proc/net/unix', 'utf8').trim().split('\n');
+  return sockets
+    .map((line) => line.trim().split(/\s+/))
+    .flatMap(([, , , , type, , inode = '']) => (type === '0002' ? [inode] : []))
+    .filter((inode) => held.includes(`socket:[${inode}]`));
 };
 
 describe('serve and the system', () => {
@@ -132,6 +144,7 @@ if not ask(client): ask(socket.create_connection(address))`;
       });
       expect(await manager.next()).toMatch(/^STATUS=credentials until \d{4}-.*Z $/);
       expect(await manager.next()).toBe('READY=1 ');
+      expect(datagramSockets(serve.child.pid)).toHaveLength(1);
       for (let beat = 0; beat < 3; beat++) expect(await manager.line()).toBe('WATCHDOG=1 ');
       serve.child.kill('SIGHUP');
       expect(await manager.next()).toMatch(/^RELOADING=1 MONOTONIC_USEC=\d+ $/);
@@ -154,6 +167,8 @@ if not ask(client): ask(socket.create_connection(address))`;
     it('and warns when systemd cannot be reached', async () => {
       await using serve = await startServe(words, { env: { NOTIFY_SOCKET: join(folder, 'nobody') } });
       expect(serve.log()).toContain('warning: cannot reach the service manager');
+      // Nor does it hold on to the socket.
+      expect(datagramSockets(serve.child.pid)).toEqual([]);
     });
   });
 

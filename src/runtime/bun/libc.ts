@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import type { Libc } from '../libc.ts';
 
 export type { DatagramSocket, Libc } from '../libc.ts';
@@ -47,7 +48,10 @@ export async function loadLibc(): Promise<Libc | undefined> {
       const descriptor = call('socket', family, socketType.datagram | socketType.closeOnExec, 0);
       const failure =
         outcome(descriptor) || outcome(call('connect', descriptor, ptr(address), address.length));
-      if (failure !== 0) return failure;
+      if (failure !== 0) {
+        if (descriptor >= 0) closeSync(descriptor);
+        return failure;
+      }
       return {
         send: (message) =>
           outcome(
