@@ -23,12 +23,13 @@ export async function commandSessions(
   reporter: Reporter,
   { triesAgain }: { readonly triesAgain: boolean },
 ): Promise<SessionSource> {
-  if (!wantsCache(values)) return sessionSource(options);
-  const { cachedSessionSource } = await import('../credentials/cached-session-source.ts');
   // One for both: a warning from either counts for the day.
-  const told = daily(reporter, () => new Date());
+  const told = daily(reporter);
+  const source = sessionSource({ ...options, connection: { ...options.connection, reporter: told } });
+  if (!wantsCache(values)) return source;
+  const { cachedSessionSource } = await import('../credentials/cached-session-source.ts');
   return cachedSessionSource({
-    source: sessionSource({ ...options, connection: { ...options.connection, reporter: told } }),
+    source,
     directory: cacheDirectory(),
     shape: () => sessionShape(values),
     timeoutSeconds: wholeNumber('timeout', values.timeout),

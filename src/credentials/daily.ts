@@ -3,7 +3,7 @@ import type { Reporter } from '../reporter.ts';
 const day = 86_400_000;
 
 /** Passes each warning on once a day: a daemon meets the same one at every refresh. */
-export function daily(reporter: Reporter, now: () => Date): Reporter {
+export function daily(reporter: Reporter, now = () => new Date()): Reporter {
   const told = new Map<string, number>();
   return {
     ...reporter,

@@ -6,6 +6,7 @@ import type { PasswordProvider } from '../key/password.ts';
 import { silent } from '../reporter.ts';
 import type { Reporter } from '../reporter.ts';
 import { Secret } from '../secret.ts';
+import { daily } from './daily.ts';
 import { Refresher } from './refresher.ts';
 import { sessionSource } from './session-source.ts';
 
@@ -58,7 +59,7 @@ export function fromRolesAnywhere(options: RolesAnywhereOptions): RolesAnywhereP
     ...(keyPassword !== undefined && { keyPassword: asked(keyPassword) }),
     ...(tpmParentPassword !== undefined && { tpmParentPassword: asked(tpmParentPassword) }),
   };
-  const connection = { ...rest, reporter };
+  const connection = { ...rest, reporter: daily(reporter) };
   const refresher = new Refresher({
     source: sessionSource({ identity, session, connection }),
     reporter,

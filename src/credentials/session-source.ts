@@ -12,7 +12,6 @@ import { Streams } from '../key/source.ts';
 import type { Reporter } from '../reporter.ts';
 import { silent } from '../reporter.ts';
 import { fileVersion } from '../runtime/file-version.ts';
-import { daily } from './daily.ts';
 import { describeFailure, isHopeless } from './failure.ts';
 
 /** A session with what its refresher needs to know of it. */
@@ -50,7 +49,7 @@ export interface SessionSourceOptions {
   /** Where key and certificate are: both are read anew, as one, for each session. */
   readonly identity: IdentityOptions;
   readonly session: PreparedSession;
-  /** Its reporter is told of key and certificate too. */
+  /** Its reporter is told of key and certificate too, and of the same at every session. */
   readonly connection?: ConnectionOptions;
 }
 
@@ -88,7 +87,7 @@ class IdentitySource implements SessionSource {
 
   constructor({ identity, session, connection = {} }: SessionSourceOptions) {
     this.#now = connection.now ?? (() => new Date());
-    this.#reporter = daily(connection.reporter ?? silent, this.#now);
+    this.#reporter = connection.reporter ?? silent;
     this.#session = session;
     const { sleep = pause } = connection;
     this.#connection = {

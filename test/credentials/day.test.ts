@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { prepareSession } from '../../src/aws/create-session.ts';
+import { daily } from '../../src/credentials/daily.ts';
 import { Refresher } from '../../src/credentials/refresher.ts';
 import { sessionSource } from '../../src/credentials/session-source.ts';
 import type { OpenedSession, SessionSource } from '../../src/credentials/session-source.ts';
@@ -85,7 +86,7 @@ it('a day in the life', { timeout: 60_000 }, async () => {
         clock.pass(milliseconds);
         return Promise.resolve();
       },
-      reporter,
+      reporter: daily(reporter, () => clock.now()),
     },
   });
   const tracked: SessionSource = {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { startEmulator } from '../../src/emulator/emulator.ts';
 import type { Emulator, RequestLogEntry } from '../../src/emulator/emulator.ts';
 import { openSigner } from '../../src/identity.ts';
 import { expectCode } from '../support/errors.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'provider '));
 const certificate = join(directory, 'leaf.pem');
@@ -88,6 +89,26 @@ describe('fromRolesAnywhere', () => {
       signer: { ...signer, publicKey: new Uint8Array(10), keyType },
     });
     await expectCode(stranger, 'KEY_CERTIFICATE_MISMATCH');
+  });
+
+  it('warns once, of what is the same at each session', async () => {
+    const [authority, hour] = [makeAuthority(), 3_600_000];
+    const { certificatePem, privateKeyPem } = issue(authority, {
+      notBefore: new Date(Date.now() - 24 * hour),
+      notAfter: new Date(Date.now() + 3 * hour),
+    });
+    const anchor = join(directory, 'anchor.pem');
+    writeFileSync(anchor, authority.certificatePem);
+    await using other = await startEmulator({ trustAnchors: [anchor] });
+    const { endpoint, trustAnchorArn, profileArn, roleArn } = other;
+    const warnings: string[] = [];
+    await using provider = make({
+      ...{ endpoint, trustAnchorArn, profileArn, roleArn },
+      ...{ certificate: certificatePem, privateKey: privateKeyPem },
+      reporter: { warn: (message) => warnings.push(message), debug: () => undefined },
+    });
+    for (let count = 0; count < 3; count += 1) await provider({ forceRefresh: true });
+    expect(warnings).toEqual([expect.stringContaining('will expire')]);
   });
 
   it('opens nothing any more once it is closed', async () => {

@@ -224,16 +224,6 @@ describe('what can be read only once', () => {
   });
 });
 
-it('warns once a day that the certificate will expire', async () => {
-  renew({
-    notBefore: new Date(now.getTime() - 86_400_000),
-    notAfter: new Date(now.getTime() + 3 * 3_600_000),
-  });
-  make();
-  for (let count = 0; count < 3; count += 1) await source.open();
-  expect(said).toEqual([expect.stringContaining('will expire')]);
-});
-
 it('knows by the answer when the service opened the session, though our clock is a little slow', async () => {
   renew();
   now = new Date(now.getTime() - 4 * 60_000);
