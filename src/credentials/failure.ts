@@ -1,12 +1,15 @@
 import { RolesAnywhereError } from '../errors.ts';
 
-/** An error in words for a reporter. The message of a foreign one may hold anything, secrets included. */
+/**
+ * An error in words for a reporter. The message of a foreign one (a defect of ours, or what a program's own callback
+ * throws) may hold anything, secrets included.
+ */
 export function describeFailure(error: unknown): {
   readonly message: string;
   readonly hint?: string | undefined;
 } {
   if (error instanceof RolesAnywhereError) return error;
-  return { message: `a defect of rolesanywhere (${error instanceof Error ? error.name : typeof error})` };
+  return { message: `an unforeseen error (${error instanceof Error ? error.name : typeof error})` };
 }
 
 /** Whether trying once more, with nothing changed, does harm: a wrong PIN or password locks its token or TPM. */

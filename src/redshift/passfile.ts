@@ -1,4 +1,5 @@
 import { editFile } from '../credentials/edit-file.ts';
+import { describeFailure } from '../credentials/failure.ts';
 import type { Reporter } from '../reporter.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DatabaseConnection } from './connection.ts';
@@ -75,9 +76,11 @@ export async function keepPasswordFresh(options: PassfileOptions): Promise<void>
       current = renewed;
       told = '';
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      if (text !== told && !isOver()) reporter.warn(`cannot refresh the password in ${file}: ${text}`);
-      told = text;
+      const { message, hint } = describeFailure(error);
+      if (message !== told && !isOver()) {
+        reporter.warn(`cannot refresh the password in ${file}: ${message}`, hint);
+      }
+      told = message;
     }
   }
 }

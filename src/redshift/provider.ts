@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from '../aws/http.ts';
+import { describeFailure } from '../credentials/failure.ts';
 import { type Reporter, silent } from '../reporter.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { type AwsCredentialSource, type DatabaseCredentials, getDatabaseCredentials } from './credentials.ts';
@@ -63,8 +64,8 @@ export function redshiftLogin(options: RedshiftOptions): RedshiftLoginProvider {
     } catch (error) {
       const now = clock.elapsed();
       if (forceRefresh || held === undefined || now >= held.end) throw error;
-      const text = error instanceof Error ? error.message : String(error);
-      reporter.warn(`the last database login stays in use: ${text}`);
+      const { message, hint } = describeFailure(error);
+      reporter.warn(`the last database login stays in use: ${message}`, hint);
       held = { ...held, due: Math.min(now + pace, held.end) };
       return held.login;
     }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DatabaseConnection } from '../../src/redshift/connection.ts';
+import { RolesAnywhereError } from '../../src/errors.ts';
 import { keepPasswordFresh, type Renewable, writePassword } from '../../src/redshift/passfile.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -56,8 +57,11 @@ test('the password is replaced when its time comes, for as long as the command r
   const clock = new FakeClock();
   const minutes = (count: number): Date => new Date(clock.now().getTime() + count * 60_000);
   const signal = new AbortController();
-  const warnings: string[] = [];
-  const reporter = { warn: (text: string) => warnings.push(text), debug: () => undefined };
+  const warnings: (string | undefined)[][] = [];
+  const reporter = {
+    warn: (...words: (string | undefined)[]) => warnings.push(words),
+    debug: () => undefined,
+  };
   const first: Renewable = { connection: connection('first'), refreshAt: minutes(10) };
   const next = vi.fn<() => Promise<Renewable>>();
   await writePassword(file, first.connection);
@@ -67,12 +71,19 @@ test('the password is replaced when its time comes, for as long as the command r
   expect(next).not.toHaveBeenCalled();
 
   // The service is down: told once, tried again, and the file stays.
-  next.mockRejectedValue(new Error('no answer'));
+  const reason = 'no answer';
+  next.mockRejectedValue(new RolesAnywhereError('SERVICE_TIMEOUT', reason, { hint: 'wait' }));
   await clock.advance(60_000);
   expect(next.mock.calls.length).toBeGreaterThan(2);
   expect(next.mock.calls.length).toBeLessThan(6);
-  expect(warnings).toEqual([expect.stringContaining('no answer')]);
+  expect(warnings).toEqual([[expect.stringContaining(reason), 'wait']]);
   expect(await contents()).toContain(':first\n');
+
+  // A foreign error may say anything.
+  next.mockRejectedValue(new Error('canary'));
+  await clock.advance(20_000);
+  expect(warnings).toHaveLength(2);
+  expect(warnings.flat().join()).not.toContain('canary');
 
   // Another process is getting a new one.
   next.mockResolvedValue(first);

@@ -23,14 +23,17 @@ const denied: Scripted = {
   body: '<ErrorResponse><Error><Code>AccessDenied</Code><Message>not any more</Message></Error></ErrorResponse>',
 };
 
-async function start(answers: readonly Scripted[]) {
+async function start(
+  answers: readonly Scripted[],
+  credentials: RedshiftOptions['credentials'] = () => Promise.resolve(aws),
+) {
   const service = await localService(answers);
   vi.stubEnv('AWS_ENDPOINT_URL_REDSHIFT', `http://127.0.0.1:${service.port}`);
   const clock = new FakeClock();
   const warnings: string[] = [];
   const options: RedshiftOptions = {
     ...{ region: 'us-east-1', cluster: 'warehouse', dbUser: 'etl', host: 'h' },
-    credentials: () => Promise.resolve(aws),
+    credentials,
     proxy: 'none',
     reporter: { warn: (text) => warnings.push(text), debug: () => undefined },
     clock,
@@ -79,6 +82,18 @@ test('while there is no new one the last is given, to its end, and the service i
   expect(it.asked).toHaveLength(3);
   await it.clock.advance(4 * minute);
   expect((await failure(() => it.login())).code).toBe('SERVICE_REFUSED');
+});
+
+test("what the program's own source of AWS credentials says is not told, for it may hold a secret", async () => {
+  let fails = false;
+  const source = () => (fails ? Promise.reject(new TypeError('canary')) : Promise.resolve(aws));
+  await using it = await start([made('first')], source);
+  await it.password();
+  await it.clock.advance(11 * minute);
+  fails = true;
+  expect(await it.password()).toBe('first');
+  expect(it.warnings).toEqual([expect.stringContaining('TypeError')]);
+  expect(it.warnings.join()).not.toContain('canary');
 });
 
 test('a mistake is told at once', async () => {
