@@ -40,28 +40,21 @@ export interface Redshift extends AsyncDisposable {
 /** @throws RolesAnywhereError INVALID_ARGUMENT */
 export async function openRedshift(values: RedshiftValues, reporter: Reporter): Promise<Redshift> {
   const isShared = wantsCache(values, true);
-  const session = sessionValues(values, isShared);
+  const ofSession = sessionValues(values, isShared);
   const request = databaseRequest(values);
   const connection = connectionOptions(values, reporter);
-  const options = session && sessionOptions(session, reporter);
-  const sessions =
-    session && options && (await commandSessions(session, options, reporter, { triesAgain: false }));
-  const aws: AwsCredentialSource =
-    sessions === undefined
-      ? () => Promise.resolve(environmentCredentials())
-      : async ({ forceRefresh = false } = {}) => (await sessions.open({ fresh: forceRefresh })).credentials;
-  // Told now: without a certificate, what is missing is missing for good.
-  if (sessions === undefined) environmentCredentials();
+  const origin = await openOrigin(ofSession, reporter);
+  const { aws, session } = origin;
 
   const timeoutSeconds = connection.timeoutSeconds ?? 60;
   const shapeOf = async (): Promise<string | undefined> => {
-    const origin = session === undefined ? environmentCredentials().accessKeyId : await sessionShape(session);
-    if (origin === undefined) return undefined;
+    const shape = await origin.shape();
+    if (shape === undefined) return undefined;
     // Nobody who checks the service shall get what was asked for unchecked.
     const trust = [values['ca-bundle'] ?? null, values['no-verify-ssl']];
     return JSON.stringify([
       'redshift',
-      origin,
+      shape,
       request,
       trust,
       ...serviceVariables(['REDSHIFT', 'REDSHIFT_SERVERLESS']),
@@ -71,7 +64,7 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
     request,
     connection,
     aws,
-    session: options,
+    session,
     async credentials() {
       const shape = isShared ? await shapeOf() : undefined;
       if (shape === undefined)
@@ -86,7 +79,34 @@ export async function openRedshift(values: RedshiftValues, reporter: Reporter): 
         reporter,
       });
     },
-    [Symbol.asyncDispose]: async () => sessions?.[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => origin[Symbol.asyncDispose](),
+  };
+}
+
+/** Where the AWS credentials come from. */
+interface Origin extends Pick<Redshift, 'aws' | 'session'>, AsyncDisposable {
+  /** What tells its credentials from others', without a secret; undefined where that cannot be told. */
+  readonly shape: () => Promise<string | undefined>;
+}
+
+async function openOrigin(values: SessionValues | undefined, reporter: Reporter): Promise<Origin> {
+  if (values === undefined) {
+    // Read once: what is missing is missing for good.
+    const credentials = environmentCredentials();
+    return {
+      aws: () => Promise.resolve(credentials),
+      session: undefined,
+      shape: () => Promise.resolve(credentials.accessKeyId),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+  const session = sessionOptions(values, reporter);
+  const sessions = await commandSessions(values, session, reporter, { triesAgain: false });
+  return {
+    aws: async ({ forceRefresh = false } = {}) => (await sessions.open({ fresh: forceRefresh })).credentials,
+    session,
+    shape: () => sessionShape(values),
+    [Symbol.asyncDispose]: () => sessions[Symbol.asyncDispose](),
   };
 }
 
@@ -159,10 +179,14 @@ function regionOf(values: RedshiftValues): string {
 /** How a client shall connect, but for the login. */
 export type TlsOptions = Pick<DatabaseConnection, 'sslMode' | 'sslRootCert'>;
 
-/** @throws RolesAnywhereError INVALID_ARGUMENT, FILE_UNREADABLE */
+/**
+ * @param namesSystem whether the client is told of the system's authorities
+ * @throws RolesAnywhereError INVALID_ARGUMENT, FILE_UNREADABLE
+ */
 export function tlsOptions(
   values: { readonly sslmode: string; readonly sslrootcert: string | undefined },
   reporter: Reporter,
+  namesSystem = true,
 ): TlsOptions {
   const sslMode = oneOf('sslmode', values.sslmode, sslModes);
   const options = { sslMode, sslRootCert: sslRootCert(values.sslrootcert, sslMode) };
@@ -171,7 +195,7 @@ export function tlsOptions(
       `with --sslmode ${sslMode} the client does not check whom it sends the password to`,
       'leave --sslmode out',
     );
-  } else if (options.sslRootCert.file === undefined) {
+  } else if (namesSystem && options.sslRootCert.file === undefined) {
     reporter.warn(
       'no file with the authorities of this system was found: psql and its like will refuse to connect',
       'name one with --sslrootcert FILE',

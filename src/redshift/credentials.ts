@@ -48,12 +48,16 @@ async function withAwsCredentials<T>(
   { reporter = silent }: ConnectionOptions,
   use: (credentials: HmacCredentials) => Promise<T>,
 ): Promise<T> {
+  const credentials = await source();
   try {
-    return await use(await source());
+    return await use(credentials);
   } catch (error) {
     if (!isExpired(error)) throw error;
     reporter.debug('the AWS session has expired: asking for a new one');
-    return use(await source({ forceRefresh: true }));
+    const renewed = await source({ forceRefresh: true });
+    // Those of the environment stay as they are.
+    if (renewed.accessKeyId === credentials.accessKeyId) throw error;
+    return use(renewed);
   }
 }
 

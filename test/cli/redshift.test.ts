@@ -253,6 +253,13 @@ describe('with AWS credentials of the environment', () => {
     expect(stderr).not.toContain('canary');
   });
 
+  it('is told that they have expired, by one request', async () => {
+    const expired = refusal('ExpiredToken', 'The security token included in the request is expired', 403);
+    const { code, stderr, received } = await ask([expired]);
+    expect([code, received.length]).toEqual([4, 1]);
+    expect(stderr).toContain('get new AWS credentials');
+  });
+
   it('is told that nobody is there', async () => {
     const gone = await localService([]);
     await gone[Symbol.asyncDispose]();
@@ -333,7 +340,7 @@ describe('redshift url', () => {
     expect(Object.keys(parse(json.stdout))).not.toContain('dbPassword');
   });
 
-  it.each(['uri', 'env', 'jdbc', 'psycopg', 'odbc', 'redshift-connector', 'pgpass'])(
+  it.each(['uri', 'env', 'jdbc', 'psycopg', 'odbc', 'redshift-connector', 'pgpass', 'json'])(
     '--format %s has the authorities that were named, or says that it has not',
     async (format) => {
       const line = ['--workgroup', 'www', '--format', format, '--sslrootcert', pki.ca];
@@ -341,7 +348,7 @@ describe('redshift url', () => {
       expect(code).toBe(0);
       const isTold = decodeURIComponent(stdout.replace(/%(?![0-9A-F]{2})/g, '%25')).includes(pki.ca);
       expect(stderr.includes('cannot say --sslrootcert')).toBe(!isTold);
-      expect(isTold).toBe(!['odbc', 'redshift-connector', 'pgpass'].includes(format));
+      expect(isTold).toBe(!['odbc', 'redshift-connector', 'pgpass', 'json'].includes(format));
     },
   );
 

@@ -42,6 +42,7 @@ async function ask(
   answers: readonly Scripted[],
   request: Omit<DatabaseRequest, 'region'>,
   connection: ConnectionOptions = {},
+  isRenewable = true,
 ) {
   await using service = await localService(answers);
   vi.stubEnv('AWS_ENDPOINT_URL_REDSHIFT', `http://127.0.0.1:${service.port}`);
@@ -49,7 +50,7 @@ async function ask(
   const renewals: boolean[] = [];
   const source = (options: { forceRefresh?: boolean } = {}) => {
     renewals.push(options.forceRefresh ?? false);
-    return Promise.resolve(aws);
+    return Promise.resolve({ ...aws, accessKeyId: isRenewable ? `ASIA${renewals.length}` : aws.accessKeyId });
   };
   const prepared = prepareDatabase({ region: 'us-east-1', ...request });
   const outcome = await getDatabaseCredentials(prepared, source, { ...quick, ...connection }).catch(
@@ -224,6 +225,12 @@ describe('an AWS session that has expired', () => {
     const { outcome, renewals, received } = await ask([refusal('ExpiredToken')], etl);
     expect(outcome).toMatchObject({ code: 'SERVICE_REFUSED' });
     expect([renewals.length, received.length]).toEqual([2, 2]);
+  });
+
+  test('and asks nothing again with the same credentials, as those of the environment are', async () => {
+    const { outcome, received } = await ask([refusal('ExpiredToken')], etl, {}, false);
+    expect(outcome).toMatchObject({ code: 'SERVICE_REFUSED' });
+    expect(received).toHaveLength(1);
   });
 });
 

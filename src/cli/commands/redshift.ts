@@ -5,7 +5,7 @@ import { checkRedshift } from '../../redshift/check.ts';
 import type { DatabaseConnection } from '../../redshift/connection.ts';
 import type { DatabaseCredentials } from '../../redshift/credentials.ts';
 import { environment } from '../../redshift/formats/env.ts';
-import { formatConnection, formatNames, withoutAuthorities } from '../../redshift/formats/formats.ts';
+import { formatConnection, formatNames, nameableAuthorities } from '../../redshift/formats/formats.ts';
 import { keepPasswordFresh, type Renewable, writePassword } from '../../redshift/passfile.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Reading } from '../fast-path.ts';
@@ -31,13 +31,14 @@ export async function url({ values }: Reading<'redshift url'>): Promise<void> {
       hint: 'leave --no-password out',
     });
   }
-  if (values.sslrootcert !== undefined && withoutAuthorities.has(format)) {
+  const authorities = format === 'json' ? 'none' : nameableAuthorities[format];
+  if (values.sslrootcert !== undefined && authorities === 'none') {
     reporter.warn(
       `--format ${format} cannot say --sslrootcert: whoever reads it verifies with other authorities`,
       'tell its reader of the file by itself: its own settings, or PGSSLROOTCERT',
     );
   }
-  const tls = tlsOptions(values, reporter);
+  const tls = tlsOptions(values, reporter, authorities === 'any');
   await using redshift = await openRedshift(values, reporter);
   const login = await redshift.credentials();
   print(

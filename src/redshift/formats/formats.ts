@@ -20,12 +20,19 @@ const formats = {
 export type Format = keyof typeof formats;
 export const formatNames = Object.keys(formats) as Format[];
 
-/** Those that cannot name the authorities to verify with: their readers know Amazon's by themselves. */
-export const withoutAuthorities: ReadonlySet<string> = new Set<Format>([
-  'pgpass',
-  'odbc',
-  'redshift-connector',
-]);
+/**
+ * Which files with authorities to verify with each form can name: any, the system's too; those that the user chose, for
+ * its readers know Amazon's by themselves; or none.
+ */
+export const nameableAuthorities: Readonly<Record<Format, 'any' | 'chosen' | 'none'>> = {
+  env: 'any',
+  uri: 'any',
+  jdbc: 'chosen',
+  odbc: 'none',
+  pgpass: 'none',
+  psycopg: 'any',
+  'redshift-connector': 'none',
+};
 
 /**
  * Writes a connection in one of its forms.
