@@ -16,7 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import ts from 'typescript';
+import { main, options, shared, table, withoutWords } from './hot-path.mjs';
 import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
 import { buildPkcs11Host, moduleUrl } from './pkcs11-host.mjs';
 
@@ -49,29 +49,6 @@ const common = {
   // import() becomes require(): Node's loader of ES modules is slow to start.
   supported: { 'dynamic-import': false },
 };
-
-/** The modules of rolesanywhere.cjs. The other files take them from there. */
-const main = 'src/cli/main.ts';
-const shared = [
-  'src/errors.ts',
-  'src/encoding/encoding-error.ts',
-  'src/runtime/env.ts',
-  'src/runtime/platform.ts',
-  'src/runtime/version.ts',
-  'src/cli/commands/version.ts',
-  'src/cli/exit-codes.ts',
-  'src/cli/fast-path.ts',
-  'src/cli/output.ts',
-  'src/cli/wants-cache.ts',
-  'src/cli/commands/cached-credential-process.ts',
-  'src/cli/session-shape.ts',
-  'src/credentials/cache/directory.ts',
-  'src/credentials/cache/entry.ts',
-];
-
-/** The table of options: rolesanywhere.cjs has it without its words, options.cjs with them. */
-const options = 'src/cli/options.ts';
-const table = [options, 'src/cli/table/redshift.ts', 'src/cli/table/session.ts'];
 
 /** What a command imports only where it is called for, and is large enough for a file of its own. */
 const backends = {
@@ -107,21 +84,11 @@ function imports(redirect) {
   };
 }
 
-/** Takes out of the table what only people read, two thirds of it: the fast reading of a command line needs none. */
-const withoutWords = {
-  name: 'without-words',
+const tableWithoutWords = {
+  name: 'table-without-words',
   setup(build) {
-    build.onLoad(
-      { filter: /[\\/]src[\\/]cli[\\/](?:options|table[\\/]\w+)\.ts$/ },
-      async ({ path: file }) => {
-        const source = ts.createSourceFile(file, await readFile(file, 'utf8'), ts.ScriptTarget.Latest, true);
-        const words = ['description', 'examples', 'group', 'purpose', 'summary', 'value'];
-        const visit = (node) =>
-          ts.isPropertyAssignment(node) && words.includes(node.name.getText(source))
-            ? undefined
-            : ts.visitEachChild(node, visit, undefined);
-        return { contents: ts.createPrinter().printFile(ts.visitNode(source, visit)), loader: 'ts' };
-      },
+    build.onLoad({ filter: /\.ts$/ }, ({ path: file }) =>
+      table.includes(path.relative(root, file)) ? withoutWords(file) : undefined,
     );
   },
 };
@@ -139,7 +106,7 @@ async function buildCommand() {
     },
     outfile: path.join(staging, 'rolesanywhere.cjs'),
     plugins: [
-      withoutWords,
+      tableWithoutWords,
       imports((file, kind) => {
         if (kind !== 'dynamic-import') return undefined;
         const name = backends[file] ?? path.parse(file).name;
@@ -152,7 +119,7 @@ async function buildCommand() {
     (file) => ![main, ...shared, ...table, '<stdin>'].includes(file),
   );
   if (stowaways.length > 0)
-    throw new Error(`every run would load ${stowaways.join(', ')}: see scripts/build.mjs`);
+    throw new Error(`every run would load ${stowaways.join(', ')}: see scripts/hot-path.mjs`);
   for (const [file, name] of Object.entries(backends)) later.set(file, name);
   later.set(options, 'options');
   await Promise.all(

@@ -17,6 +17,7 @@ import { parseArgs, promisify } from 'node:util';
 import { build } from 'esbuild';
 import { withoutSignature } from './bun/mach-o.mjs';
 import { fetchBun, hostTarget, isWindows, targets } from './bun/runtime.mjs';
+import { main, shared, table, withoutWords } from './hot-path.mjs';
 import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -33,6 +34,23 @@ const bunRuntime = {
       const other = path.join(dir, 'bun', base);
       return dir === runtimeFolder && existsSync(other) ? { path: other } : undefined;
     });
+  },
+};
+
+/** What every run loads gets the table of options without the words for people; whoever else imports it, with them. */
+const twoTables = {
+  name: 'two-tables',
+  setup(build) {
+    const hot = [main, ...shared].map((file) => path.join(root, file));
+    build.onResolve({ filter: /^\..*\.ts$/ }, ({ path: file, importer, resolveDir, pluginData }) => {
+      const found = path.resolve(resolveDir, file);
+      if (!table.includes(path.relative(root, found))) return undefined;
+      const isHot = pluginData?.isHot === true || hot.includes(importer);
+      return isHot ? { path: found, suffix: '?without-words' } : undefined;
+    });
+    build.onLoad({ filter: /\.ts$/ }, async ({ path: file, suffix }) =>
+      suffix === '' ? undefined : { ...(await withoutWords(file)), pluginData: { isHot: true } },
+    );
   },
 };
 
@@ -60,7 +78,7 @@ async function bundle(target, staging) {
     external: ['./pkcs11.node', 'bun:ffi'],
     entryPoints: { rolesanywhere: 'src/cli/standalone.ts' },
     outdir: staging,
-    plugins: [bunRuntime],
+    plugins: [bunRuntime, twoTables],
   });
   return new Set(Object.keys(metafile.inputs).map(packageFolder).filter(Boolean));
 }

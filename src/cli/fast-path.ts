@@ -1,5 +1,5 @@
 import { commands, isCommandName, isGroupName } from './options.ts';
-import type { Argument, Command, CommandName, Option, Topic, Values } from './options.ts';
+import type { Argument, Command, CommandName, Topic, Values } from './options.ts';
 
 /*
  * Why a reader of our own and not node:util's parseArgs: that knows no long name behind a single dash, no
@@ -32,24 +32,13 @@ export interface OptionToken {
 /** A word behind `--` is a `rest`. */
 export type Token = { readonly kind: 'word' | 'rest'; readonly text: string } | OptionToken;
 
-const help: Option = { kind: 'flag', group: 'General', description: '' };
-
-/** Every option of every command: one name has one kind, so that options may also stand before the command. */
-const allOptions: ReadonlyMap<string, Option> = new Map<string, Option>([
-  ...Object.values(commands).flatMap(({ options }) => Object.entries(options)),
-  ['help', help],
-  ['h', help],
-  ['version', help],
-]);
-
 /** The spellings of Go's strconv.ParseBool, which the old helper's flags take. */
-const booleans: ReadonlyMap<string, boolean> = new Map([
-  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((text) => [text, true] as const),
-  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
-]);
+const yes = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+const no = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
 export function parseFlag(value: string | undefined): boolean | undefined {
-  return value === undefined ? true : booleans.get(value);
+  if (value === undefined || yes.includes(value)) return true;
+  return no.includes(value) ? false : undefined;
 }
 
 /**
@@ -78,12 +67,19 @@ export function tokenize(words: readonly string[]): Token[] {
     }
     const equals = word.indexOf('=');
     const written = equals === -1 ? word : word.slice(0, equals);
-    const name = written.replace(/^--?/, '');
-    const kind = allOptions.get(name)?.kind ?? 'flag';
-    const value = equals !== -1 ? word.slice(equals + 1) : kind === 'flag' ? undefined : words[++i];
+    const name = written.slice(written.startsWith('--') ? 2 : 1);
+    const value = equals !== -1 ? word.slice(equals + 1) : takesValue(name) ? words[++i] : undefined;
     tokens.push({ kind: 'option', name, value, written });
   }
   return tokens;
+}
+
+/** Asked of every command: one name has one kind, so that options may also stand before the command. */
+function takesValue(name: string): boolean {
+  for (const { options } of Object.values<Command>(commands)) {
+    if (Object.hasOwn(options, name)) return options[name]?.kind !== 'flag';
+  }
+  return false;
 }
 
 /** A command line by its parts. */

@@ -312,7 +312,7 @@ export const commands = {
     argument: {
       name: 'command',
       get choices(): readonly string[] {
-        return topics;
+        return topics();
       },
       description: 'the command to explain',
     },
@@ -367,9 +367,11 @@ export function choicesBehind(group: GroupName | undefined): readonly {
     .map(({ word, topic, summary }) => ({ word, topic, summary }));
 }
 
-const topics: readonly Topic[] = choicesBehind(undefined).flatMap(({ topic }) =>
-  isGroupName(topic) ? [topic, ...choicesBehind(topic).map((choice) => choice.topic)] : [topic],
-);
+function topics(): readonly Topic[] {
+  return choicesBehind(undefined).flatMap(({ topic }) =>
+    isGroupName(topic) ? [topic, ...choicesBehind(topic).map((choice) => choice.topic)] : [topic],
+  );
+}
 
 type ValueOf<O extends Option> = O['kind'] extends 'flag'
   ? boolean

@@ -81,7 +81,7 @@ export function stderrReporter(debug: boolean): Required<Reporter> {
 
 /** A pipe may be non-blocking (Node's own children get such) and may take less than it is given. */
 function writeAll(descriptor: number, contents: string | Uint8Array): void {
-  const bytes = Buffer.from(contents);
+  const bytes = typeof contents === 'string' ? new TextEncoder().encode(contents) : contents;
   let written = 0;
   while (written < bytes.length) {
     try {

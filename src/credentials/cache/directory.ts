@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { env } from '../../runtime/env.ts';
 import { userId } from '../../runtime/platform.ts';
@@ -77,9 +77,7 @@ export function readTrusted(file: string): string | undefined {
     const status = fstatSync(descriptor);
     const problem = mistrust(status, 'file');
     if (problem !== undefined) throw new Mistrusted(problem);
-    if (status.size > maximumSize) return '';
-    const bytes = Buffer.allocUnsafe(status.size);
-    return bytes.toString('utf8', 0, readSync(descriptor, bytes));
+    return status.size > maximumSize ? '' : readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);
   }

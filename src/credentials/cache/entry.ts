@@ -81,15 +81,17 @@ export function isFresh(entry: Entry, now: Date): boolean {
  * accidents; what decides is the comparison of the whole shape. So no cryptographic hash has to be loaded.
  *
  * Two lanes of multiplying and mixing, 32 bits at a time: by characters it costs another millisecond on Node.js 24,
- * which runs this uncompiled.
+ * which runs this uncompiled, as the standalone executable does, where `for … of` takes three times as long.
  */
 export function fingerprint(text: string): string {
-  const bytes = Buffer.from(text);
+  // Buffer is made on its first use in the standalone executable, which takes it half a millisecond.
+  const bytes = new TextEncoder().encode(text);
   const words = new Int32Array(Math.ceil(bytes.length / 4));
   new Uint8Array(words.buffer).set(bytes);
   let a = 0xdeadbeef ^ bytes.length;
   let b = 0x41c6ce57;
-  for (const word of words) {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? 0;
     a = Math.imul(a ^ word, 0x9e3779b1) ^ (a >>> 15);
     b = Math.imul(b ^ word, 0x5f356495) ^ (b >>> 13);
   }
