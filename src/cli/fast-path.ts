@@ -1,5 +1,5 @@
 import { commands, isCommandName, isGroupName } from './options.ts';
-import type { Argument, Command, CommandName, Topic, Values } from './options.ts';
+import type { Argument, Command, CommandName, Option, Topic, Values } from './options.ts';
 
 /*
  * Why a reader of our own and not node:util's parseArgs: that knows no long name behind a single dash, no
