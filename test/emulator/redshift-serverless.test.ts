@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { HmacSteps, SessionKeys } from './support/hmac-signer.ts';
-import { hmacRequest, readSessionKeys } from './support/hmac-signer.ts';
-import { issue, issueAuthority, noon } from './support/pki.ts';
+import { describe, expect, test } from 'vitest';
+import type { HmacSteps } from './support/hmac-signer.ts';
+import { noon } from './support/pki.ts';
 import { TestService } from './support/service.ts';
+import type { Other } from './support/signed-in.ts';
+import { signedIn } from './support/signed-in.ts';
 
-const authority = issueAuthority('Root');
-const leaf = issue({ by: authority });
-let service: TestService;
-let keys: SessionKeys;
-beforeAll(async () => {
-  service = await TestService.start([authority]);
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  service.time = noon;
-  keys = readSessionKeys(await service.createSession({ leaf }));
-});
+const session = signedIn();
 
 interface Reply {
   readonly status: number;
@@ -29,19 +17,18 @@ async function ask(
   operation: string,
   input: unknown,
   steps: HmacSteps = {},
-  asked = service,
+  other: Other = {},
 ): Promise<Reply> {
-  const request = hmacRequest(
-    keys,
-    { host: asked.host, service: 'redshift-serverless' },
+  const { status, headers, body } = await session.ask(
+    'redshift-serverless',
     {
       contentType: 'application/x-amz-json-1.1',
       target: `RedshiftServerless.${operation}`,
       body: JSON.stringify(input),
       ...steps,
     },
+    other,
   );
-  const { status, headers, body } = await asked.send(request);
   expect(headers['content-type']).toBe('application/x-amz-json-1.1');
   return { status, type: headers['x-amzn-errortype'], value: JSON.parse(body) as Record<string, unknown> };
 }
@@ -67,11 +54,13 @@ describe('GetCredentials', () => {
       },
     ]);
     for (const character of `+/=@:&%;{}'"\\ `.split('')) expect(value['dbPassword']).toContain(character);
-    expect(service.log.at(-1)).toMatchObject({
+    expect(session.service.log.at(-1)).toMatchObject({
       operation: 'RedshiftServerless.GetCredentials',
       workgroup: 'sales',
     });
-    expect(JSON.stringify(service.log.at(-1))).not.toContain(String(value['dbPassword']).slice(0, 20));
+    expect(JSON.stringify(session.service.log.at(-1))).not.toContain(
+      String(value['dbPassword']).slice(0, 20),
+    );
   });
 
   test('takes a custom domain, nulls and a duration', async () => {
@@ -139,11 +128,11 @@ describe('Redshift Serverless', () => {
   });
 
   test('refuses a request without a signature', async () => {
-    const answer = await service.send({
+    const answer = await session.service.send({
       method: 'POST',
       target: '/',
       headers: [
-        ['host', service.host],
+        ['host', session.service.host],
         ['x-amz-target', 'RedshiftServerless.GetWorkgroup'],
       ],
       body: '{}',
@@ -152,8 +141,8 @@ describe('Redshift Serverless', () => {
   });
 
   test('refuses an expired session', async () => {
-    service.time = new Date(noon.getTime() + 3_600_000);
-    const reply = await ask('GetWorkgroup', { workgroupName: 'sales' }, { date: service.time });
+    const date = (session.service.time = new Date(noon.getTime() + 3_600_000));
+    const reply = await ask('GetWorkgroup', { workgroupName: 'sales' }, { date });
     expect(refusal(reply)).toEqual([400, 'ExpiredTokenException']);
   });
 
@@ -163,7 +152,7 @@ describe('Redshift Serverless', () => {
     ['error:500:1', 500, 'InternalServerException'],
     ['error:403:1', 403, 'AccessDeniedException'],
   ])('words the fault %s in its own way', async (fault, status, type) => {
-    await using faulty = await TestService.start([authority], { faults: [fault] });
-    expect(refusal(await ask('GetWorkgroup', {}, {}, faulty))).toEqual([status, type]);
+    await using service = await TestService.start([session.authority], { faults: [fault] });
+    expect(refusal(await ask('GetWorkgroup', {}, {}, { service }))).toEqual([status, type]);
   });
 });

@@ -1,30 +1,24 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RawAnswer } from './support/exchange.ts';
-import type { HmacSteps, SessionKeys } from './support/hmac-signer.ts';
-import { hmacRequest, readSessionKeys, xmlTexts } from './support/hmac-signer.ts';
-import { issue, issueAuthority, noon } from './support/pki.ts';
+import type { HmacSteps } from './support/hmac-signer.ts';
+import { xmlTexts } from './support/hmac-signer.ts';
+import { noon } from './support/pki.ts';
 import { TestService } from './support/service.ts';
+import type { Other } from './support/signed-in.ts';
+import { signedIn } from './support/signed-in.ts';
 
-const authority = issueAuthority('Root');
-const leaf = issue({ by: authority });
-let service: TestService;
-let keys: SessionKeys;
-beforeAll(async () => {
-  service = await TestService.start([authority]);
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  service.time = noon;
-  keys = readSessionKeys(await service.createSession({ leaf }));
-});
+const session = signedIn();
 
 type Parameters = Readonly<Record<string, string>>;
 
-function ask(action: string, parameters: Parameters, steps: HmacSteps = {}): Promise<RawAnswer> {
+function ask(
+  action: string,
+  parameters: Parameters,
+  steps: HmacSteps = {},
+  other: Other = {},
+): Promise<RawAnswer> {
   const body = new URLSearchParams({ Action: action, Version: '2012-12-01', ...parameters }).toString();
-  return service.send(hmacRequest(keys, { host: service.host, service: 'redshift' }, { body, ...steps }));
+  return session.ask('redshift', { body, ...steps }, other);
 }
 
 const database = { ClusterIdentifier: 'sales', DbName: 'dev', DbUser: 'etl' };
@@ -75,12 +69,9 @@ describe('GetClusterCredentials', () => {
   });
 
   test('lasts no longer than the emulator was told', async () => {
-    await using short = await TestService.start([authority], { sessionTtlSeconds: 30 });
-    const session = readSessionKeys(await short.createSession({ leaf }));
-    const body = new URLSearchParams({ Action: 'GetClusterCredentials', Version: '2012-12-01', ...database });
-    const answer = await short.send(
-      hmacRequest(session, { host: short.host, service: 'redshift' }, { body: body.toString() }),
-    );
+    await using service = await TestService.start([session.authority], { sessionTtlSeconds: 30 });
+    const keys = await session.newSession(service);
+    const answer = await ask('GetClusterCredentials', database, {}, { keys, service });
     expect(xmlTexts(answer, 'Expiration')).toEqual(['2026-06-15T12:00:30Z']);
   });
 
@@ -94,14 +85,14 @@ describe('GetClusterCredentials', () => {
 
   test('logs whom it was for, and no password', async () => {
     const [password = ''] = xmlTexts(await getCredentials({ AutoCreate: 'true' }), 'DbPassword');
-    expect(service.log.at(-1)).toMatchObject({
+    expect(session.service.log.at(-1)).toMatchObject({
       ok: true,
       operation: 'GetClusterCredentials',
       cluster: 'sales',
       dbUser: 'IAMA:etl',
       assumedRoleArn: expect.stringContaining(':assumed-role/emulator/') as string,
     });
-    expect(JSON.stringify(service.log.at(-1))).not.toContain(password.slice(0, 20));
+    expect(JSON.stringify(session.service.log.at(-1))).not.toContain(password.slice(0, 20));
   });
 
   test.each<[Parameters, string]>([
@@ -204,13 +195,13 @@ describe('Redshift', () => {
   });
 
   test('refuses an expired session', async () => {
-    service.time = new Date(noon.getTime() + 3_600_000);
-    expect(code(await ask('DescribeClusters', {}, { date: service.time }))).toEqual([403, 'ExpiredToken']);
+    const date = (session.service.time = new Date(noon.getTime() + 3_600_000));
+    expect(code(await ask('DescribeClusters', {}, { date }))).toEqual([403, 'ExpiredToken']);
   });
 
   test('refuses a wrong secret', async () => {
-    keys = { ...keys, secretAccessKey: 'wrong' };
-    expect(code(await ask('DescribeClusters', {}))).toEqual([403, 'SignatureDoesNotMatch']);
+    const keys = { secretAccessKey: 'wrong' };
+    expect(code(await ask('DescribeClusters', {}, {}, { keys }))).toEqual([403, 'SignatureDoesNotMatch']);
   });
 
   test.each(['CreateCluster', 'toString'])('does not know %s', async (action) => {
@@ -224,9 +215,7 @@ describe('Redshift', () => {
     ['error:500:1', 500, 'InternalFailure'],
     ['error:429:1', 429, 'Throttling'],
   ])('words the fault %s in its own way', async (fault, status, expected) => {
-    await using faulty = await TestService.start([authority], { faults: [fault] });
-    const body = 'Action=DescribeClusters&Version=2012-12-01';
-    const answer = await faulty.send(hmacRequest(keys, { host: faulty.host, service: 'redshift' }, { body }));
-    expect(code(answer)).toEqual([status, expected]);
+    await using service = await TestService.start([session.authority], { faults: [fault] });
+    expect(code(await ask('DescribeClusters', {}, {}, { service }))).toEqual([status, expected]);
   });
 });

@@ -1,44 +1,29 @@
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RawAnswer } from './support/exchange.ts';
 import type { HmacSteps, SessionKeys } from './support/hmac-signer.ts';
-import { hmacRequest, readSessionKeys } from './support/hmac-signer.ts';
+import { readSessionKeys } from './support/hmac-signer.ts';
 import { issue, issueAuthority, noon } from './support/pki.ts';
 import { TestService } from './support/service.ts';
+import type { Other } from './support/signed-in.ts';
+import { signedIn } from './support/signed-in.ts';
 import type { RawRequest } from './support/x509-signer.ts';
 
-const authority = issueAuthority('Root');
-const leaf = issue({ by: authority });
-let service: TestService;
-let credentials: SessionKeys;
-beforeAll(async () => {
-  service = await TestService.start([authority]);
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  service.time = noon;
-  credentials = await newSession();
-});
-
-async function newSession(): Promise<SessionKeys> {
-  return readSessionKeys(await service.createSession({ leaf }));
-}
+const session = signedIn();
 
 const form = 'Action=GetCallerIdentity&Version=2011-06-15';
 
-function signed({ keys, ...steps }: HmacSteps & { readonly keys?: Partial<SessionKeys> } = {}): RawRequest {
-  const whom = { host: service.host, service: 'sts' };
-  return hmacRequest({ ...credentials, ...keys }, whom, { body: form, ...steps });
-}
+const signed = (steps: HmacSteps = {}, other: Other = {}): RawRequest =>
+  session.request('sts', { body: form, ...steps }, other);
+const ask = (steps?: HmacSteps, other?: Other): Promise<RawAnswer> =>
+  session.service.send(signed(steps, other));
 
 const code = ({ body }: RawAnswer): string | undefined => /<Code>(.*)<\/Code>/.exec(body)?.[1];
 
 describe('GetCallerIdentity', () => {
   test('names the assumed role', async () => {
-    const { status, headers, body } = await service.send(signed());
-    const name = leaf.serial.toString(16);
+    const { status, headers, body } = await ask();
+    const name = session.leaf.serial.toString(16);
     expect([status, headers['content-type']]).toEqual([200, 'text/xml']);
     expect(body).toMatch(
       new RegExp(
@@ -52,27 +37,33 @@ describe('GetCallerIdentity', () => {
   });
 
   test('may be asked by GET', async () => {
-    expect((await service.send(signed({ method: 'GET', query: form, body: '' }))).status).toBe(200);
+    expect((await ask({ method: 'GET', query: form, body: '' })).status).toBe(200);
   });
 
   test('may be asked in any region', async () => {
     const scope = '20260615/eu-central-1/sts/aws4_request';
-    expect((await service.send(signed({ scope }))).status).toBe(200);
+    expect((await ask({ scope })).status).toBe(200);
   });
 
   test('logs the session, and no secret', async () => {
-    await service.send(signed());
-    const line = JSON.stringify(service.log.at(-1));
+    await ask();
+    const line = JSON.stringify(session.service.log.at(-1));
     expect(line).toContain('assumed-role/emulator');
-    expect(line).not.toContain(credentials.accessKeyId);
-    expect(line).not.toContain(credentials.sessionToken.slice(0, 20));
-    expect(line).not.toContain(credentials.secretAccessKey);
+    expect(line).not.toContain(session.keys.accessKeyId);
+    expect(line).not.toContain(session.keys.sessionToken.slice(0, 20));
+    expect(line).not.toContain(session.keys.secretAccessKey);
   });
 
-  test.each<[string, Parameters<typeof signed>[0], string, number]>([
-    ['another secret', { keys: { secretAccessKey: 'x'.repeat(40) } }, 'SignatureDoesNotMatch', 403],
-    ['an unknown access key', { keys: { accessKeyId: 'ASIAAAAAAAAAAAAAAAAA' } }, 'InvalidClientTokenId', 403],
-    ['another token', { keys: { sessionToken: 'IQoJb3JpZ2luX2Vj' } }, 'InvalidClientTokenId', 403],
+  test.each<[string, NonNullable<Other['keys']>, string]>([
+    ['another secret', { secretAccessKey: 'x'.repeat(40) }, 'SignatureDoesNotMatch'],
+    ['an unknown access key', { accessKeyId: 'ASIAAAAAAAAAAAAAAAAA' }, 'InvalidClientTokenId'],
+    ['another token', { sessionToken: 'IQoJb3JpZ2luX2Vj' }, 'InvalidClientTokenId'],
+  ])('with %s is refused', async (_, keys, expected) => {
+    const answer = await ask({}, { keys });
+    expect([answer.status, code(answer)]).toEqual([403, expected]);
+  });
+
+  test.each<[string, HmacSteps, string, number]>([
     ['no token', { without: 'x-amz-security-token' }, 'InvalidClientTokenId', 403],
     ['an unsigned token', { unsigned: ['x-amz-security-token'] }, 'SignatureDoesNotMatch', 403],
     ['an unsigned host', { unsigned: ['host'] }, 'SignatureDoesNotMatch', 403],
@@ -86,7 +77,7 @@ describe('GetCallerIdentity', () => {
     ['another action', { body: 'Action=GetUser&Version=2011-06-15' }, 'InvalidAction', 400],
     ['another version', { body: 'Action=GetCallerIdentity&Version=2010-05-08' }, 'InvalidAction', 400],
   ])('with %s is refused', async (_, steps, expected, status) => {
-    const answer = await service.send(signed(steps));
+    const answer = await ask(steps);
     expect([answer.status, code(answer)]).toEqual([status, expected]);
     expect(answer.body).toContain(`<RequestId>${answer.headers['x-amzn-requestid'] ?? ''}</RequestId>`);
   });
@@ -94,36 +85,36 @@ describe('GetCallerIdentity', () => {
   test('without a signature is refused', async () => {
     const request = signed();
     const headers = request.headers.filter(([name]) => name !== 'authorization');
-    const answer = await service.send({ ...request, headers });
+    const answer = await session.service.send({ ...request, headers });
     expect([answer.status, code(answer)]).toEqual([403, 'MissingAuthenticationToken']);
   });
 
   test('with the token of another session is refused', async () => {
-    const { sessionToken } = await newSession();
-    expect(code(await service.send(signed({ keys: { sessionToken } })))).toBe('InvalidClientTokenId');
+    const { sessionToken } = await session.newSession();
+    expect(code(await ask({}, { keys: { sessionToken } }))).toBe('InvalidClientTokenId');
   });
 
   test('with another body than was signed is refused', async () => {
-    const answer = await service.send({ ...signed(), body: `${form}&x=1` });
+    const answer = await session.service.send({ ...signed(), body: `${form}&x=1` });
     expect(code(answer)).toBe('SignatureDoesNotMatch');
   });
 
   test('is refused once the session has expired', async () => {
     const last = new Date(noon.getTime() + 3_599_000);
-    service.time = last;
-    expect((await service.send(signed({ date: last }))).status).toBe(200);
-    service.time = new Date(noon.getTime() + 3_600_000);
-    expect(code(await service.send(signed({ date: service.time })))).toBe('ExpiredToken');
+    session.service.time = last;
+    expect((await ask({ date: last })).status).toBe(200);
+    const date = (session.service.time = new Date(noon.getTime() + 3_600_000));
+    expect(code(await ask({ date }))).toBe('ExpiredToken');
   });
 
   test('answers with well-formed XML whatever the action is called', async () => {
-    const answer = await service.send(signed({ body: `Action=%3C%26%01%22%3E&Version=2011-06-15` }));
+    const answer = await ask({ body: `Action=%3C%26%01%22%3E&Version=2011-06-15` });
     expect([answer.status, code(answer)]).toEqual([400, 'InvalidAction']);
     expect(answer.body).toContain('&lt;&amp;\u{FFFD}&quot;&gt;');
   });
 
   test('is not what another action-less form asks for', async () => {
-    const answer = await service.send(signed({ body: 'x=1' }));
+    const answer = await ask({ body: 'x=1' });
     expect([answer.status, answer.headers['x-amzn-errortype']]).toEqual([404, 'UnknownOperationException']);
   });
 });
