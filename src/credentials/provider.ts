@@ -68,7 +68,7 @@ export function fromRolesAnywhere(options: RolesAnywhereOptions): RolesAnywhereP
   const provide = async (asked: { readonly forceRefresh?: boolean } = {}) => {
     const { credentials } = await refresher.get({ forceRefresh: asked.forceRefresh === true });
     // A copy: the SDK writes into what it is given.
-    return { ...credentials, accountId: session.role.account };
+    return { ...structuredClone(credentials), accountId: session.role.account };
   };
   return Object.assign(provide, { close, [Symbol.asyncDispose]: close });
 }

@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { errnoOf } from './errno.ts';
 
 /** `unknown` where it cannot be told: on another machine, in another container, without /proc. */
 export type Life = 'running' | 'stopped' | 'gone' | 'unknown';
@@ -30,7 +31,17 @@ export function lifeOf(name: string): Life {
     if (started !== began || 'ZXx'.includes(state)) return 'gone';
     return 'Tt'.includes(state) ? 'stopped' : 'running';
   } catch {
-    return 'gone';
+    // /proc may hide the processes of other users: its option hidepid, systemd's ProtectProc.
+    return isThere(Number(pid)) ? 'unknown' : 'gone';
+  }
+}
+
+/** By kill(2), which tells the processes of others from none. */
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
   }
 }
 

@@ -130,6 +130,26 @@ describe('a file', () => {
     expect(readdirSync(folder)).toEqual(['credentials']);
   });
 
+  it('is left to the next by who was taken for dead, and then changed in its turn', async () => {
+    writeFileSync(file, 'old ');
+    const next = `${file}.rolesanywhere-lock-2`;
+    const seen: string[] = [];
+    await editFile(file, (contents) => {
+      seen.push(Buffer.from(contents).toString());
+      if (seen.length === 1) {
+        writeFileSync(next, 'another');
+        setTimeout(() => {
+          writeFileSync(file, 'theirs ');
+          rmSync(next);
+        }, 50);
+      }
+      return append('new')(contents);
+    });
+    expect(seen).toEqual(['old ', 'theirs ']);
+    expect(text()).toBe('theirs new');
+    expect(readdirSync(folder)).toEqual(['credentials']);
+  });
+
   it('loses what killed processes left beside it, and nothing else', async () => {
     for (const name of ['.rolesanywhere-0a1b', '.rolesanywhere-0a1b.tmp', '.bak', '-other']) {
       writeFileSync(file + name, 'left');

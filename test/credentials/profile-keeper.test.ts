@@ -121,6 +121,18 @@ describe('its end', () => {
     expect(written).toEqual(['A', 'B']);
   });
 
+  it('says nothing of a write that it interrupts', async () => {
+    await startWith('A');
+    trouble = diskFull();
+    slowness = 100;
+    keeper.put(made('B'));
+    await clock.advance(50);
+    const ended = keeper[Symbol.asyncDispose]();
+    await clock.advance(50);
+    await ended;
+    expect(warnings).toEqual([]);
+  });
+
   it('waits for no other try', async () => {
     await startWith('A');
     trouble = diskFull();

@@ -39,8 +39,11 @@ describe('fromRolesAnywhere', () => {
     const all = await Promise.all([provider(), provider(), provider()]);
     expect(new Set(all.map(({ accessKeyId }) => accessKeyId)).size).toBe(1);
     expect(all[0]).toMatchObject({ accountId: '123456789012', expiration: expect.any(Date) as Date });
-    // The SDK writes into what it gets.
+    // The SDK writes into what it gets; a program may set its date.
+    all[0].expiration.setTime(0);
     expect(all[0]).not.toBe(all[1]);
+    expect(all[1].expiration.getTime()).toBeGreaterThan(Date.now());
+    expect((await provider()).expiration).toEqual(all[1].expiration);
     const forced = await provider({ forceRefresh: true });
     expect(forced.accessKeyId).not.toBe(all[0].accessKeyId);
     expect(requests).toHaveLength(2);

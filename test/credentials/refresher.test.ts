@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Refresher } from '../../src/credentials/refresher.ts';
 import type { OpenOptions, OpenedSession, SessionSource } from '../../src/credentials/session-source.ts';
 import { RolesAnywhereError } from '../../src/errors.ts';
+import type { ErrorCode } from '../../src/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { expectCode } from '../support/errors.ts';
 
@@ -149,6 +150,14 @@ describe('the time of a refresh', () => {
     expect(service.attempts).toHaveLength(2);
   });
 
+  it('comes no later for a session from the future', async () => {
+    const { clock, service, refresher } = make();
+    service.age = -30 * minute;
+    await refresher.start();
+    await clock.advance(46 * minute);
+    expect(service.attempts).toHaveLength(2);
+  });
+
   it('does not come at once again, should what came be past it already', async () => {
     const { clock, service, refresher } = make();
     service.age = 50 * minute;
@@ -212,6 +221,16 @@ describe('a refresher that was not started', () => {
     expect(keyOf(await end)).toBe('ASIA3');
   });
 
+  it('hands nothing out that ends while it is waited', async () => {
+    const { clock, service, refresher } = make(() => 0, 12);
+    await refresher.get();
+    await clock.advance(11_000);
+    service.delay = minute;
+    const wait = refresher.get();
+    await clock.advance(minute);
+    expect(keyOf(await wait)).toBe('ASIA2');
+  });
+
   it('keeps nobody waiting whose like has waited for the same attempt already', async () => {
     const { clock, service, refresher } = make();
     await refresher.get();
@@ -242,9 +261,37 @@ describe('a refresher that was not started', () => {
 
 describe('a service that is down', () => {
   it('fails the start', async () => {
-    const { service, refresher } = make();
+    const { service, refresher, said } = make();
     service.failure = down();
     await expectCode(() => refresher.start(), 'SERVICE_UNREACHABLE');
+    // Whoever started it tells.
+    expect(said).toEqual([]);
+  });
+
+  it('is said to be so since its first failure, and when it is asked again', async () => {
+    const { clock, service, refresher } = make(() => 1);
+    await refresher.start();
+    service.failure = down();
+    await clock.advance(47.5 * minute);
+    const since = clock.now();
+    await clock.advance(3500);
+    expect(refresher.state.failure).toMatchObject({
+      since,
+      attempts: 3,
+      nextAttempt: new Date(since.getTime() + 7000),
+    });
+  });
+
+  it('is asked every quarter of a minute, whatever way it fails', async () => {
+    const codes = ['FAILED', 'TIMEOUT', 'UNREACHABLE'].map((end) => `SERVICE_${end}` as ErrorCode);
+    for (const code of [...codes, 'TLS_UNTRUSTED', 'PROXY_FAILED'] as const) {
+      const { clock, service, refresher } = make(() => 1);
+      await refresher.start();
+      service.failure = new RolesAnywhereError(code, 'it failed');
+      await clock.advance(100 * minute);
+      const [one = 0, other = 0] = service.attempts.slice(-2);
+      expect([code, other - one]).toEqual([code, 15_000]);
+    }
   });
 
   it('costs nobody the credentials that are still valid', async () => {

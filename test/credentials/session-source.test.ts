@@ -234,6 +234,27 @@ it('knows by the answer when the service opened the session, though our clock is
   expect(said).toEqual([]);
 });
 
+it('makes one attempt alone for who tries again by itself', async () => {
+  renew();
+  const { trustAnchorArn, profileArn, roleArn } = emulator;
+  const steps: string[] = [];
+  source = sessionSource({
+    identity: { certificate, privateKey },
+    // The port of RFC 863: nothing listens there.
+    session: prepareSession({ endpoint: 'http://127.0.0.1:9', trustAnchorArn, profileArn, roleArn }),
+    connection: {
+      proxy: 'none',
+      sleep: () => Promise.resolve(),
+      reporter: { warn: () => undefined, debug: (step) => steps.push(step) },
+    },
+  });
+  const attempts = () => steps.splice(0).filter((step) => step.startsWith('POST ')).length;
+  await expectCode(() => source.open({ once: true }), 'SERVICE_UNREACHABLE');
+  expect(attempts()).toBe(1);
+  await expectCode(() => source.open(), 'SERVICE_UNREACHABLE');
+  expect(attempts()).toBe(5);
+});
+
 it('names the files that it reads', () => {
   const selector = path('selector.json');
   const keyPassword = Object.assign(() => Promise.resolve(new Secret(new Uint8Array())), {

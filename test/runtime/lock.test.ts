@@ -1,4 +1,13 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -215,6 +224,37 @@ describe('a lock', () => {
     expect(late.tryTake()).toBe(false);
     expect(meanwhile).toBeUndefined();
     expect(newest.isHeld()).toBe(true);
+  });
+
+  describe('whose holder is found to be dead while', () => {
+    /** The last look at it is over; then this happens, and then its successor tries to take the lock. */
+    const takenAfter = (happens: () => void): boolean => {
+      dies();
+      return new Lock(path, clock, () => {
+        happens();
+        return 'gone';
+      }).tryTake();
+    };
+
+    it('another takes it, is not taken from that', () => {
+      life = 'gone';
+      const another = lock();
+      expect(
+        takenAfter(() => {
+          expect(another.tryTake()).toBe(true);
+        }),
+      ).toBe(false);
+      expect(another.isHeld()).toBe(true);
+      expect(files()).toEqual(['lock-1', 'lock-2']);
+    });
+
+    it('a later one appears, is not taken from that', () => {
+      const isTaken = takenAfter(() => {
+        renameSync(`${path}-1`, `${path}-3`);
+      });
+      expect(isTaken).toBe(false);
+      expect(files()).toEqual(['lock-3']);
+    });
   });
 
   it('passes on at once when the system knows that its holder is gone', async () => {

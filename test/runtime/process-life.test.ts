@@ -1,8 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type Fs from 'node:fs';
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { lifeOf, processName } from '../../src/runtime/process-life.ts';
+
+/** What /proc hides. */
+const hidden = vi.hoisted(() => new Set<string>());
+vi.mock('node:fs', async (load) => {
+  const fs = await load<typeof Fs>();
+  const readFileSync = (path: string, encoding: BufferEncoding) =>
+    fs.readFileSync(hidden.has(path) ? '/proc/0/stat' : path, encoding);
+  return { ...fs, readFileSync };
+});
 
 const names = () => processName().split(' ');
 
@@ -30,6 +40,21 @@ describe('the life of a process', () => {
       '',
     ])
       expect([name, lifeOf(name)]).toEqual([name, 'unknown']);
+  });
+
+  it('is unknown where /proc hides it, as it does of other users when it is mounted with hidepid', async () => {
+    const [, ...where] = names();
+    const child = spawn('sleep', ['60']);
+    try {
+      await once(child, 'spawn');
+      hidden.add(`/proc/${child.pid}/stat`);
+      expect(lifeOf([child.pid, ...where].join(' '))).toBe('unknown');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      expect(lifeOf([child.pid, ...where].join(' '))).toBe('gone');
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('is seen to stop, go on and end', async () => {

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -22,6 +23,7 @@ import { shared } from '../../../src/credentials/cache/store.ts';
 import type { SharedOptions } from '../../../src/credentials/cache/store.ts';
 import { RolesAnywhereError } from '../../../src/errors.ts';
 import type { ErrorCode } from '../../../src/errors.ts';
+import { silent } from '../../../src/reporter.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const minute = 60_000;
@@ -175,7 +177,10 @@ describe('ahead of its end', () => {
       expect(opened).toBe(2);
       expect(warnings).toHaveLength(10);
       expect(warnings[0]).toMatch(/^no new session, .* until [-\dT:]+Z: it failed$/);
-      await clock.advance(pause);
+      await clock.advance(pause - 1);
+      expect((await get(make)).payload).toBe(1);
+      warnings.pop();
+      await clock.advance(1);
       expect((await get(make)).payload).toBe(3);
       expect((await get(make)).payload).toBe(3);
       expect(warnings).toHaveLength(10);
@@ -189,6 +194,17 @@ describe('ahead of its end', () => {
     expect(warnings).toHaveLength(1);
     await clock.advance(0.5 * minute);
     await expect(get(failing('SERVICE_TIMEOUT'))).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT' });
+  });
+
+  it('is not handed out when it ended while another was asked for in vain', async () => {
+    await get(make);
+    await clock.advance(60 * minute - 3000);
+    const asked = get(async () => {
+      await clock.sleep(4000);
+      return failing('SERVICE_TIMEOUT')();
+    });
+    await expect(after(4000, asked)).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT' });
+    expect(warnings).toEqual([]);
   });
 });
 
@@ -217,6 +233,14 @@ describe('while the service is down', () => {
     const before = opened;
     expect((await get(make)).payload).toBe(before + 1);
     expect((await get(make)).payload).toBe(before + 1);
+    // What failed before counts no longer.
+    expect(existsSync(file('failure'))).toBe(false);
+  });
+
+  it('is asked at once when the clock was set back behind the failure', async () => {
+    await expect(get(failing('SERVICE_FAILED'))).rejects.toThrow('it failed');
+    clock.set(-60 * minute);
+    expect((await get(make)).payload).toBe(2);
   });
 
   it('is asked by who tries again by itself, unless the failure comes while it waits', async () => {
@@ -285,6 +309,43 @@ describe('a holder of the lock', () => {
   });
 });
 
+describe('what comes between the last look and the lock', () => {
+  /** The next `get` looks, then this happens, then it takes the lock. */
+  const meanwhile = (happens: () => void): FakeClock => {
+    const other = new FakeClock(clock.now());
+    let looks = 0;
+    other.now = () => {
+      looks += 1;
+      if (looks === 2) happens();
+      return clock.now();
+    };
+    return other;
+  };
+  const away = () => path.join(home, 'entry');
+
+  beforeEach(async () => {
+    await get(make);
+    renameSync(file('json'), away());
+  });
+
+  it('is used, and the lock given back, if it is what was wanted', async () => {
+    const other = meanwhile(() => {
+      renameSync(away(), file('json'));
+    });
+    expect((await get(make, { clock: other })).payload).toBe(1);
+    expect(readdirSync(directory)).toEqual([path.basename(file('json'))]);
+  });
+
+  it('leaves no lock behind if it is not in order', async () => {
+    const other = meanwhile(() => {
+      symlinkSync(away(), file('json'));
+    });
+    expect((await get(make, { clock: other })).payload).toBe(2);
+    expect(warnings).toEqual([expect.stringMatching(/symbolic link/)]);
+    expect(readdirSync(directory)).toEqual([path.basename(file('json'))]);
+  });
+});
+
 describe('a cache that is not in order', () => {
   const isDoneWithout = async (why: RegExp) => {
     expect((await get(make)).payload).toBe(opened);
@@ -296,6 +357,11 @@ describe('a cache that is not in order', () => {
     chmodSync(directory, 0o755);
     await isDoneWithout(/other users/);
     expect(readdirSync(directory)).toEqual([]);
+    chmodSync(directory, 0o700);
+    const { payload } = await get(make);
+    expect(freshEntry(directory, shape, clock.now())?.payload).toBe(payload);
+    chmodSync(directory, 0o710);
+    expect(freshEntry(directory, shape, clock.now())).toBeUndefined();
     rmSync(directory, { recursive: true });
     mkdirSync(path.join(home, 'elsewhere'), { mode: 0o700 });
     symlinkSync(path.join(home, 'elsewhere'), directory);
@@ -310,13 +376,36 @@ describe('a cache that is not in order', () => {
     chmodSync(file('json'), 0o640);
     await isDoneWithout(/other users/);
     expect(freshEntry(directory, shape, clock.now())).toBeUndefined();
+    // A failure is not written either, and said once.
+    await expect(get(failing('SERVICE_FAILED'))).rejects.toThrow('it failed');
+    expect(readdirSync(directory)).toEqual([path.basename(file('json'))]);
+    expect(warnings).toHaveLength(2);
     const elsewhere = path.join(home, 'entry.json');
     writeFileSync(elsewhere, readFileSync(file('json')), { mode: 0o600 });
     rmSync(file('json'));
     symlinkSync(elsewhere, file('json'));
     await isDoneWithout(/symbolic link/);
     expect(freshEntry(directory, shape, clock.now())).toBeUndefined();
-    expect(opened).toBe(3);
+    expect(opened).toBe(4);
+  });
+
+  it('is done without when the entry cannot be put in its place, and nothing half-done is left', async () => {
+    const open = () => {
+      mkdirSync(path.join(file('json'), 'full'), { recursive: true });
+      return make();
+    };
+    expect((await get(open)).payload).toBe(1);
+    expect(warnings).toHaveLength(1);
+    expect(readdirSync(directory)).toEqual([path.basename(file('json'))]);
+  });
+
+  it('has no entry that is larger than any could be', async () => {
+    const open = () => Promise.resolve({ ...makeEntry(), payload: 'x'.repeat(300_000) });
+    const options = { directory, shape, what: 'session', open, timeoutSeconds: 60, reporter: silent, clock };
+    await shared<string>(options);
+    expect(freshEntry(directory, shape, clock.now())).toBeUndefined();
+    await shared<string>(options);
+    expect(opened).toBe(2);
   });
 
   it('is done without where there is no place for it, or none can be made', async () => {
