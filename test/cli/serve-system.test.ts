@@ -13,8 +13,7 @@ import { commandWords, sessionWords, startEmulatorProcess } from '../support/emu
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { startPython } from '../support/python.ts';
 import { startServe } from '../support/serve-process.ts';
-import { startServiceManager } from '../support/service-manager.ts';
-import { requirePart } from '../support/system-parts.ts';
+import { startServiceManager, withSocket } from '../support/service-manager.ts';
 
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1');
@@ -173,21 +172,9 @@ if not ask(client): ask(socket.create_connection(address))`;
   });
 
   describe('takes the socket that systemd made', () => {
-    // As systemd does it: descriptor 3, and the process's own number in LISTEN_PID.
-    const launcher = (family: string, address: string, descriptors = '1'): string => `
-import os, socket, sys
-listener = socket.socket(socket.${family}, socket.SOCK_STREAM)
-listener.bind(${address})
-listener.listen()
-os.dup2(listener.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_FDS='${descriptors}', LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[1], sys.argv[1:])`;
-
     it('with an address', async () => {
-      const script = launcher('AF_INET', "('127.0.0.1', 0)");
       await using serve = await startServe([...words, '--bind', '0.0.0.0', '--hop-limit', '9'], {
-        launcher: [requirePart('python3'), '-c', script],
+        launcher: withSocket('AF_INET', "('127.0.0.1', 0)"),
       });
       expect(serve.name).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
       expect((await fetch(`${serve.name}/healthz`)).status).toBe(200);
@@ -196,10 +183,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
 
     it('with a path, which stays when it ends', async () => {
       const path = join(folder, 'activated');
-      const script = launcher('AF_UNIX', JSON.stringify(path));
-      await using serve = await startServe(words, {
-        launcher: [requirePart('python3'), '-c', script],
-      });
+      await using serve = await startServe(words, { launcher: withSocket('AF_UNIX', JSON.stringify(path)) });
       const python = `
 import socket, sys
 client = socket.socket(socket.AF_UNIX)
@@ -212,10 +196,8 @@ print(client.recv(100).decode().split('\\r')[0])`;
     });
 
     it('but not one of several', async () => {
-      const script = launcher('AF_INET', "('127.0.0.1', 0)", '2');
-      const child = spawn(requirePart('python3'), ['-c', script, ...commandWords(), 'serve', ...words], {
-        stdio: 'ignore',
-      });
+      const [program, ...rest] = withSocket('AF_INET', "('127.0.0.1', 0)", 2);
+      const child = spawn(program, [...rest, ...commandWords(), 'serve', ...words], { stdio: 'ignore' });
       expect(await once(child, 'exit')).toEqual([6, null]);
     });
 

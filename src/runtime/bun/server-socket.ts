@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 
 /**
  * The descriptor of a listening socket: Bun's HTTP servers do not tell it, but the kernel does, by the port
@@ -34,7 +35,12 @@ function targetOf(descriptor: string): string {
  * of bare connections do it right, and hand over what comes.
  */
 export function listenOnInherited(server: Server, fd: number, listening: () => void): void {
-  const front = createServer((socket) => server.emit('connection', socket));
+  const limit = limitTime(server);
+  const front = createServer((socket) => {
+    limit(socket);
+    server.emit('connection', socket);
+  });
+  front.maxConnections = server.maxConnections;
   front.on('error', (error) => server.emit('error', error));
   server.address = () => {
     // Of a unix socket it is empty here, where Node.js has the path.
@@ -46,4 +52,27 @@ export function listenOnInherited(server: Server, fd: number, listening: () => v
     return server;
   };
   front.listen({ fd }, listening);
+}
+
+/**
+ * What the server does for connections of its own alone: who has not asked for something, and taken the answer, within
+ * `requestTimeout` milliseconds is cut off.
+ *
+ * @returns what to call with each connection
+ */
+function limitTime(server: Server): (socket: Socket) => void {
+  const { requestTimeout } = server as Server & Pick<HttpServer, 'requestTimeout'>;
+  const timers = new WeakMap<Socket, NodeJS.Timeout>();
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    response.once('close', () => timers.get(socket)?.refresh());
+  });
+  return (socket) => {
+    const timer = setTimeout(() => {
+      socket.destroy();
+    }, requestTimeout);
+    timers.set(socket, timer);
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
+  };
 }
