@@ -6,9 +6,9 @@ import type { DatabaseConnection } from './connection.ts';
 import { pgpass, pgpassKey } from './formats/pgpass.ts';
 
 /**
- * Puts a connection's password into a libpq password file (0600), in the place of the one that is there for the same
- * host, port, database and user; every other line stays. A new line goes first: libpq takes the first that fits, and
- * others may fit everything.
+ * Puts a connection's password into a libpq password file (0600), instead of the one that is there for the same host,
+ * port, database and user; every other line stays. It goes first: libpq takes the first line that fits, and others may
+ * fit everything.
  *
  * @throws RolesAnywhereError FILE_UNREADABLE, FILE_UNWRITABLE
  */
@@ -27,10 +27,8 @@ export async function writePassword(
       const own = Buffer.from(line).toString('latin1');
       const ownKey = Buffer.from(key).toString('latin1');
       const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n');
-      const place = lines.findIndex((each) => each.startsWith(ownKey));
       const others = lines.filter((each) => !each.startsWith(ownKey));
-      others.splice(Math.max(0, place), 0, own);
-      return Buffer.from(`${others.join('\n')}\n`, 'latin1');
+      return Buffer.from(`${[own, ...others].join('\n')}\n`, 'latin1');
     },
     signal,
   );
@@ -55,21 +53,33 @@ export interface PassfileOptions {
 
 /** Milliseconds between attempts while there is nothing new. */
 const pace = 15_000;
+/** How often the time is looked at: a timer goes on where the machine slept, without what it slept. */
+const slice = 2_000;
 
 /**
- * Keeps a password file fresh until the signal is aborted. Failures are told, once each, and do not end it: the password
- * that is there may still be good.
+ * Keeps a password file fresh until the signal is aborted, and then ends at once, whatever it is at. Failures are told,
+ * once each, and do not end it: the password that is there may still be good.
  */
 export async function keepPasswordFresh(options: PassfileOptions): Promise<void> {
   const { file, next, signal, reporter, clock } = options;
+  const over = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => {
+      resolve(undefined);
+    });
+  });
+  const isOver = (): boolean => signal.aborted;
   let current = options.first;
   let told = '';
-  const isOver = (): boolean => signal.aborted;
   for (let wait = 0; ; wait = pace) {
-    await clock.sleep(Math.max(wait, current.refreshAt.getTime() - clock.now().getTime()), signal);
+    // By a clock that nobody sets.
+    const due = clock.elapsed() + Math.max(wait, current.refreshAt.getTime() - clock.now().getTime());
+    while (!isOver() && clock.elapsed() < due) {
+      await clock.sleep(Math.min(slice, due - clock.elapsed()), signal);
+    }
     if (isOver()) return;
     try {
-      const renewed = await next();
+      const renewed = await Promise.race([next(), over]);
+      if (renewed === undefined) return;
       if (renewed.connection.password !== current.connection.password) {
         await writePassword(file, renewed.connection, signal);
       }

@@ -37,11 +37,12 @@ test('a new file is for its owner alone', async () => {
 test.each([
   // Ahead of what fits everything.
   ['*:*:*:*:old\n', 'h:5439:dev:IAM\\:etl:new\n*:*:*:*:old\n'],
-  // In its place, once.
+  // Once, and ahead of what fits everything wherever it was.
   [
-    '# é\nh:5439:dev:IAM\\:etl:old\nx:1:y:z:p\nh:5439:dev:IAM\\:etl:older\n',
-    '# é\nh:5439:dev:IAM\\:etl:new\nx:1:y:z:p\n',
+    '# é\nh:5439:dev:IAM\\:etl:old\n*:*:*:*:p\nh:5439:dev:IAM\\:etl:older\n',
+    'h:5439:dev:IAM\\:etl:new\n# é\n*:*:*:*:p\n',
   ],
+  ['*:*:*:*:p\nh:5439:dev:IAM\\:etl:old\n', 'h:5439:dev:IAM\\:etl:new\n*:*:*:*:p\n'],
   // Others of nearly the same name, and a last line without its end.
   [
     'h:5439:dev:IAM\\:etl2:p\nh:54390:dev:IAM\\:etl:p',
@@ -103,4 +104,42 @@ test('the password is replaced when its time comes, for as long as the command r
   await kept;
   await clock.advance(60 * 60_000);
   expect(next.mock.calls).toHaveLength(calls);
+});
+
+test('a command that ends is kept up by nothing that the service has yet to answer', async () => {
+  const clock = new FakeClock();
+  const signal = new AbortController();
+  const warn = vi.fn<() => void>();
+  const next = vi.fn(() => new Promise<Renewable>(() => undefined));
+  const first: Renewable = { connection: connection('first'), refreshAt: clock.now() };
+  const kept = keepPasswordFresh({
+    ...{ file, first, next, clock },
+    signal: signal.signal,
+    reporter: { warn, debug: warn },
+  });
+  await clock.advance(1);
+  expect(next).toHaveBeenCalledOnce();
+  signal.abort();
+  await kept;
+  expect(warn).not.toHaveBeenCalled();
+});
+
+test('the time that the machine slept, and a time of day that was set, are seen', async () => {
+  const clock = new FakeClock();
+  const signal = new AbortController();
+  const reporter = { warn: () => undefined, debug: () => undefined };
+  const first: Renewable = {
+    connection: connection('first'),
+    refreshAt: new Date(clock.now().getTime() + 600_000),
+  };
+  const next = vi.fn(() => Promise.resolve(first));
+  const kept = keepPasswordFresh({ file, first, next, signal: signal.signal, reporter, clock });
+  await clock.advance(0);
+  clock.set(-3_600_000);
+  await clock.suspend(599_000);
+  expect(next).not.toHaveBeenCalled();
+  await clock.advance(2000);
+  expect(next).toHaveBeenCalledOnce();
+  signal.abort();
+  await kept;
 });

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/runtime/clock.ts';
 
 interface Sleeper {
-  readonly until: number;
+  until: number;
   readonly wake: () => void;
 }
 
@@ -31,7 +31,7 @@ export class FakeClock implements Clock {
         signal?.removeEventListener('abort', wake);
         resolve();
       };
-      const sleeper = { until: this.#elapsed + Math.max(0, milliseconds), wake };
+      const sleeper: Sleeper = { until: this.#elapsed + Math.max(0, milliseconds), wake };
       this.#sleepers.add(sleeper);
       if (signal?.aborted === true) wake();
       else signal?.addEventListener('abort', wake);
@@ -72,9 +72,10 @@ export class FakeClock implements Clock {
     } while (this.#busy.size > 0);
   }
 
-  /** The machine sleeps: time passes and nobody is woken before its end. */
+  /** The machine sleeps: time passes, and those who wait go on to wait for as long as they still had to. */
   async suspend(milliseconds: number): Promise<void> {
     this.#elapsed += milliseconds;
+    for (const sleeper of this.#sleepers) sleeper.until += milliseconds;
     await this.advance(0);
   }
 
