@@ -2,6 +2,8 @@ import { parseArn } from '../aws/arn.ts';
 import { environmentCredentials } from '../aws/environment-credentials.ts';
 import type { ConnectionOptions } from '../aws/http.ts';
 import { cacheDirectory } from '../credentials/cache/directory.ts';
+import { daily } from '../credentials/daily.ts';
+import { Refresher } from '../credentials/refresher.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import { type DatabaseConnection, sslModes } from '../redshift/connection.ts';
 import {
@@ -38,7 +40,9 @@ export interface Redshift extends AsyncDisposable {
 }
 
 /** @throws RolesAnywhereError INVALID_ARGUMENT */
-export async function openRedshift(values: RedshiftValues, reporter: Reporter): Promise<Redshift> {
+export async function openRedshift(values: RedshiftValues, told: Reporter): Promise<Redshift> {
+  // A command that runs on meets the same failures at every refresh.
+  const reporter = daily(told);
   const isShared = wantsCache(values, true);
   const ofSession = sessionValues(values, isShared);
   const request = databaseRequest(values);
@@ -101,11 +105,20 @@ async function openOrigin(values: SessionValues | undefined, reporter: Reporter)
     };
   }
   const session = sessionOptions(values, reporter);
-  const sessions = await commandSessions(values, session, reporter, { triesAgain: false });
+  const source = await commandSessions(values, session, reporter, { triesAgain: false });
+  // One session for all logins of a command that runs on, until its own end comes near or its certificate is another.
+  const sessions = new Refresher({ source, reporter });
+  const shapeNow = (): Promise<string | undefined> => sessionShape(values);
+  let shape: string | undefined;
   return {
-    aws: async ({ forceRefresh = false } = {}) => (await sessions.open({ fresh: forceRefresh })).credentials,
+    async aws({ forceRefresh = false } = {}) {
+      const now = await shapeNow();
+      const isOther = shape !== undefined && shape !== now;
+      shape = now;
+      return (await sessions.get({ forceRefresh: forceRefresh || isOther })).credentials;
+    },
     session,
-    shape: () => sessionShape(values),
+    shape: shapeNow,
     [Symbol.asyncDispose]: () => sessions[Symbol.asyncDispose](),
   };
 }

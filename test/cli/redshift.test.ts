@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { localService, type Scripted, sessionBody } from '../aws/local-service.ts';
+import { localService, type Received, type Scripted, sessionBody } from '../aws/local-service.ts';
 import { issue, issueAuthority, pem, type Subject } from '../emulator/support/pki.ts';
 import { run, type RunOptions } from '../support/command.ts';
 import {
@@ -108,6 +108,14 @@ describe('redshift credentials', () => {
     expect((await stat(cache)).mode & 0o777).toBe(0o700);
   });
 
+  it('says once that it cannot share, for session and login', async () => {
+    const cache = newCache();
+    await mkdir(cache, { mode: 0o755 });
+    const { code, stderr } = await run(words('credentials', ...warehouse), { env: env(cache) });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^rolesanywhere: warning: .*\nrolesanywhere: hint: .*\n$/);
+  });
+
   it('shares nothing with --no-cache', async () => {
     const cache = newCache();
     const before = asked('GetClusterCredentials');
@@ -144,10 +152,13 @@ const refusal = (code: string, message: string, status: number): Scripted => ({
   body: `<ErrorResponse><Error><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r-1</RequestId></ErrorResponse>`,
 });
 
+const session = (accessKeyId: string): Scripted => ({ status: 201, body: sessionBody({ accessKeyId }) });
+/** Who signed each request; of those for sessions, their path. */
+const signers = (received: readonly Received[]): string[] =>
+  received.map(({ url, headers }) => /Credential=(ASIA\w+)/.exec(headers.authorization ?? '')?.[1] ?? url);
+
 describe('a session that the service finds expired', () => {
-  const session = (accessKeyId: string): Scripted => ({ status: 201, body: sessionBody({ accessKeyId }) });
   const expired = refusal('ExpiredToken', 'The security token included in the request is expired', 403);
-  /** Each request by the access key that signed it; those for sessions by their path. */
   const ask = async (answers: readonly Scripted[], more: readonly string[] = []) => {
     await using service = await localService(answers);
     const endpoint = `http://127.0.0.1:${service.port}`;
@@ -156,10 +167,7 @@ describe('a session that the service finds expired', () => {
     const login = () =>
       run(['redshift', 'credentials', '--cluster', 'c', '--host', 'h', ...line, ...more], { env: shared });
     const [first, second] = [await login(), await login()];
-    const keys = service.received.map(
-      ({ url, headers }) => /Credential=(ASIA\w+)/.exec(headers.authorization ?? '')?.[1] ?? url,
-    );
-    return { first, second, keys };
+    return { first, second, keys: signers(service.received) };
   };
 
   it.each([
@@ -182,6 +190,36 @@ describe('a session that the service finds expired', () => {
     expect(keys.slice(0, 4)).toEqual(['/sessions', 'ASIAFIRST', '/sessions', 'ASIASECOND']);
   });
 });
+
+it.each<[string, string[], string, string[]]>([
+  ['shared', [], '', ['ASIAFIRST']],
+  ['of its own', ['--no-cache'], '', ['ASIAFIRST']],
+  ['replaced', [], 'cp -- "$0" "$1"; cp -- "$2" "$3"; ', ['/sessions', 'ASIASECOND']],
+])(
+  'one session is enough for login after login, while its certificate stays: %s',
+  async (_, more, meanwhile, again) => {
+    const soon = `<NextRefreshTime>${new Date(Date.now() + 2000).toISOString()}</NextRefreshTime>`;
+    const answers = [session('ASIAFIRST'), login('first', soon), session('ASIASECOND'), login('second')];
+    await using service = await localService(answers.filter((_, i) => i !== 2 || again.length > 1));
+    const endpoint = `http://127.0.0.1:${service.port}`;
+    const own = { certificate: join(directory, 'own.pem'), key: join(directory, 'own.key') };
+    await copyFile(pki.ec.certificate, own.certificate);
+    await copyFile(pki.ec.key, own.key);
+    const [, ...line] = sessionWords({ ...emulator, endpoint }, own);
+    const file = join(directory, 'pgpass of one session');
+    const script = `${meanwhile}for i in $(seq 300); do grep -q :second "$PGPASSFILE" && exit 0; sleep 0.1; done; exit 1`;
+    const { code, stderr } = await run(
+      [
+        ...['redshift', 'exec', '--cluster', 'c', '--host', 'h', ...line, ...more],
+        ...['--refresh-pgpass', file, '--', 'sh', '-c', script],
+        ...[pki.rsa.certificate, own.certificate, pki.rsa.key, own.key],
+      ],
+      { env: { ...env(), AWS_ENDPOINT_URL_REDSHIFT: endpoint } },
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(signers(service.received)).toEqual(['/sessions', 'ASIAFIRST', ...again]);
+  },
+);
 
 describe('with AWS credentials of the environment', () => {
   const line = ['redshift', 'credentials', '--cluster', 'warehouse', '--host', 'h'];
