@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Certificate } from '../certificate/certificate.ts';
 import type { Identity } from '../identity.ts';
 import { signingAlgorithms } from '../key/algorithms.ts';
@@ -162,5 +162,5 @@ function base64(certificate: Certificate): string {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }

@@ -16,14 +16,19 @@ export class KeyObjectSigner implements Signer {
    *
    * @throws EncodingError
    */
-  constructor({ keyType, type, der }: PrivateKey) {
+  constructor(key: PrivateKey) {
+    const { keyType, type, der } = key;
     try {
       this.#key = createPrivateKey({
         key: Buffer.from(der.buffer, der.byteOffset, der.length),
         format: 'der',
         type,
       });
-      this.publicKey = createPublicKey(this.#key).export({ format: 'der', type: 'spki' });
+      // An RSA key holds it; OpenSSL takes half a millisecond to write it.
+      this.publicKey =
+        key.keyType === 'rsa'
+          ? key.publicKey
+          : createPublicKey(this.#key).export({ format: 'der', type: 'spki' });
       // Node.js 22 imports ML-DSA keys, as its OpenSSL can, and cannot use them.
       if ((this.#key.asymmetricKeyType as string | undefined) !== keyType) throw new Error('another type');
     } catch {

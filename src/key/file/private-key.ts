@@ -12,16 +12,20 @@ import {
   tags,
 } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
+import { ecPublicKey, rsaEncryption, rsaPublicKey } from '../../encoding/spki.ts';
 import { RolesAnywhereError } from '../../errors.ts';
 
 /** A private key that we can sign with, in the form that `node:crypto` takes. Wipe it when it is imported. */
 export type PrivateKey =
-  | { readonly keyType: 'rsa'; readonly type: 'pkcs1'; readonly der: Uint8Array }
+  | {
+      readonly keyType: 'rsa';
+      readonly type: 'pkcs1';
+      readonly der: Uint8Array;
+      /** SubjectPublicKeyInfo, DER. */
+      readonly publicKey: Uint8Array;
+    }
   | { readonly keyType: 'ec'; readonly type: 'pkcs8'; readonly der: Uint8Array }
   | { readonly keyType: MlDsa; readonly type: 'pkcs8'; readonly der: Uint8Array };
-
-const rsaEncryption = '1.2.840.113549.1.1.1';
-const ecPublicKey = '1.2.840.10045.2.1';
 
 /** P-256, P-384 and P-521 (RFC 5480, section 2.1.1.1) with the order of each (FIPS 186-5, SP 800-186, section 3.2.1). */
 const orders: Readonly<Record<string, Buffer>> = {
@@ -109,18 +113,22 @@ function decodePkcs8(key: DerReader, source: string): PrivateKey {
 function decodeRsa(der: Uint8Array, source: string): PrivateKey {
   const key = new DerReader(der).sequence();
   const version = key.integer();
-  const numbers: number[] = [];
-  while (key.peek() === tags.integer) numbers.push(bitLength(key.next().content));
+  const numbers: Uint8Array[] = [];
+  while (key.peek() === tags.integer) numbers.push(key.next().content);
   if (version === 0n && numbers.length === 5) throw unsupported(`${source} is of type DSA`);
   if (version !== 0n) throw unsupported(`${source} is an RSA key of more than two primes`);
   key.end();
-  const [modulus = 0] = numbers;
-  // None of its parts is longer than the modulus; an absurd one would keep the processor busy for hours.
-  if (numbers.length !== 8 || numbers.some((bits) => bits > modulus)) {
+  const [modulus, exponent] = numbers;
+  if (numbers.length !== 8 || modulus === undefined || exponent === undefined) {
     throw new EncodingError('it has not the numbers of an RSA key');
   }
-  if (modulus < 2048 || modulus > 8192) throw unsupported(`${source} is an RSA key of ${modulus} bits`);
-  return { keyType: 'rsa', type: 'pkcs1', der };
+  const bits = bitLength(modulus);
+  // An absurd one would keep the processor busy for hours.
+  if (numbers.some((number) => bitLength(number) > bits)) {
+    throw new EncodingError('a number of it is longer than its modulus');
+  }
+  if (bits < 2048 || bits > 8192) throw unsupported(`${source} is an RSA key of ${bits} bits`);
+  return { keyType: 'rsa', type: 'pkcs1', der, publicKey: rsaPublicKey(modulus, exponent) };
 }
 
 /** ECPrivateKey (RFC 5915, section 3) */

@@ -1,10 +1,11 @@
 import { endianness } from 'node:os';
 import { decodeCertificate } from '../../certificate/certificate.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
+import { rsaPublicKey } from '../../encoding/spki.ts';
 import * as ck from './constants.ts';
 import { CryptokiError } from './cryptoki.ts';
 import type { Cryptoki, Handle } from './cryptoki.ts';
-import { ecdsaPublicKey, mlDsaPublicKey, rsaPublicKey } from './public-key.ts';
+import { ecdsaPublicKey, mlDsaPublicKey } from './public-key.ts';
 
 /** An object with what every one of them has: CKA_ID and CKA_LABEL, empty where it has none. */
 export interface TokenObject {

@@ -1,26 +1,14 @@
-import {
-  DerReader,
-  derBytes,
-  derElement,
-  derInteger,
-  derObjectIdentifier,
-  derSequence,
-  tags,
-} from '../../encoding/der.ts';
-import type { DerPieces } from '../../encoding/der.ts';
+import { DerReader, derObjectIdentifier } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
+import { ecPublicKey, rsaEncryption, subjectPublicKeyInfo } from '../../encoding/spki.ts';
 import type { KeyType } from '../signer.ts';
 
-/** The algorithms of RFC 8017 (appendix C), RFC 5480 (section 2.1.1) and RFC 9881 (section 2). */
-const rsaEncryption = '1.2.840.113549.1.1.1';
-const ecPublicKey = '1.2.840.10045.2.1';
+/** RFC 9881, section 2. */
 const mlDsa: Readonly<Record<string, KeyType>> = {
   '2.16.840.1.101.3.4.3.17': 'ml-dsa-44',
   '2.16.840.1.101.3.4.3.18': 'ml-dsa-65',
   '2.16.840.1.101.3.4.3.19': 'ml-dsa-87',
 };
-
-export const derNull: DerPieces = [Uint8Array.of(0x05, 0x00)];
 
 /** The curves that the service takes, by the bytes of one coordinate. */
 const curves: Readonly<Record<string, number>> = {
@@ -35,12 +23,6 @@ const curveNames: Readonly<Record<string, string>> = {
   secp384r1: '1.3.132.0.34',
   secp521r1: '1.3.132.0.35',
 };
-
-/** CKA_MODULUS and CKA_PUBLIC_EXPONENT (big-endian, unsigned) as a SubjectPublicKeyInfo. */
-export function rsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): Uint8Array {
-  const key = derSequence(derInteger(unsigned(modulus)), derInteger(unsigned(exponent)));
-  return subjectPublicKeyInfo(rsaEncryption, derNull, derBytes(key));
-}
 
 /**
  * CKA_EC_PARAMS and CKA_EC_POINT as a SubjectPublicKeyInfo. The point is a DER OCTET STRING by the specification
@@ -95,13 +77,4 @@ function coordinateSize(curve: string): number {
   const size = curves[curve];
   if (size === undefined) throw new EncodingError(`curve ${curve} is not P-256, P-384 or P-521`);
   return size;
-}
-
-function subjectPublicKeyInfo(oid: string, parameters: DerPieces, key: Uint8Array): Uint8Array {
-  const bits = derElement(tags.bitString, [Uint8Array.of(0), key]);
-  return derBytes(derSequence(derSequence(derObjectIdentifier(oid), parameters), bits));
-}
-
-function unsigned(bytes: Uint8Array): bigint {
-  return bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
 }

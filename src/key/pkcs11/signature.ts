@@ -7,9 +7,9 @@ import {
   derSequence,
 } from '../../encoding/der.ts';
 import { EncodingError } from '../../encoding/encoding-error.ts';
+import { derNull } from '../../encoding/spki.ts';
 import type { Digest } from '../signer.ts';
 import * as ck from './constants.ts';
-import { derNull } from './public-key.ts';
 import type { PublicKeyFacts } from './public-key.ts';
 
 /** One way to ask the module for the signature that the service expects. */

@@ -2,13 +2,9 @@ import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EncodingError } from '../../../src/encoding/encoding-error.ts';
+import { rsaPublicKey } from '../../../src/encoding/spki.ts';
 import * as ck from '../../../src/key/pkcs11/constants.ts';
-import {
-  describePublicKey,
-  ecdsaPublicKey,
-  mlDsaPublicKey,
-  rsaPublicKey,
-} from '../../../src/key/pkcs11/public-key.ts';
+import { describePublicKey, ecdsaPublicKey, mlDsaPublicKey } from '../../../src/key/pkcs11/public-key.ts';
 import { signingMethods } from '../../../src/key/pkcs11/signature.ts';
 
 // node:crypto's own encoding is what ours is held against.
