@@ -1,6 +1,7 @@
 // `npm run build:exe`: the command as a standalone executable, by Bun's compiler (docs/executable.md).
 //
 //   npm run build:exe [-- TARGET… | all] [--output DIRECTORY]
+//   npm run build:exe -- --record-order [FILE]   writes scripts/bun/bytecode.order anew
 //
 //   dist/rolesanywhere-TARGET            the executable; with .exe for Windows
 //   dist/rolesanywhere-TARGET.cdx.json   what is in it: a CycloneDX bill of materials
@@ -16,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { build } from 'esbuild';
 import { withoutSignature } from './bun/mach-o.mjs';
+import { orderFile, recordOrder } from './bun/order.mjs';
 import { fetchBun, hostTarget, isWindows, targets } from './bun/runtime.mjs';
 import { main, shared, table, withoutWords } from './hot-path.mjs';
 import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
@@ -114,13 +116,13 @@ async function provideAddon(target, staging) {
   await copyFile(path.join(root, 'node_modules', 'pkcs11js', 'build', 'Release', 'pkcs11.node'), addon);
 }
 
-async function compile(target, staging) {
+async function compile(target, staging, { isSealed }) {
   const compiler = await fetchBun(hostTarget());
   const runtime = await fetchBun(target);
   const sealed = path.join(staging, 'bun');
   const original = await readFile(runtime.path);
   const bytes = target.startsWith('darwin-x64') ? withoutSignature(original) : original;
-  seal(bytes);
+  if (isSealed) seal(bytes);
   await writeFile(sealed, bytes);
   const output = `rolesanywhere${isWindows(target) ? '.exe' : ''}`;
   const platform = target.replace('arm64', 'aarch64');
@@ -136,6 +138,7 @@ async function compile(target, staging) {
     ],
     // Interprets a hundred times longer before it compiles: see src/cli/standalone.ts.
     '--compile-jit-policy=100',
+    `--bytecode-order=${orderFile}`,
     // Nothing of the directory that it happens to run in.
     ...['dotenv', 'bunfig', 'tsconfig', 'package-json'].map((file) => `--no-compile-autoload-${file}`),
     // The name goes into the bytes, so it is always the same.
@@ -182,13 +185,21 @@ function billOfMaterials(target, digest, runtime, packages) {
   };
 }
 
-async function buildExecutable(target, directory) {
+async function inStaging(action) {
   await mkdir(path.join(root, '.cache'), { recursive: true });
   const staging = await mkdtemp(path.join(root, '.cache', 'executable-'));
   try {
+    return await action(staging);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+function buildExecutable(target, directory) {
+  return inStaging(async (staging) => {
     const folders = await bundle(target, staging);
     await provideAddon(target, staging);
-    const { runtime, file } = await compile(target, staging);
+    const { runtime, file } = await compile(target, staging, { isSealed: true });
     const packages = await describePackages([...folders, 'node_modules/pkcs11js']);
     const name = `rolesanywhere-${target}`;
     const digest = sha256(await readFile(file));
@@ -200,9 +211,16 @@ async function buildExecutable(target, directory) {
     // Whole or not at all: one that runs meanwhile keeps its own.
     await rename(file, path.join(directory, `${name}${isWindows(target) ? '.exe' : ''}`));
     return name;
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
+  });
+}
+
+/** By one that asks the environment where to write it. */
+function recordOrderHere() {
+  return inStaging(async (staging) => {
+    await bundle(hostTarget(), staging);
+    await provideAddon(hostTarget(), staging);
+    return recordOrder((await compile(hostTarget(), staging, { isSealed: false })).file);
+  });
 }
 
 async function writeSums(directory) {
@@ -219,11 +237,18 @@ function sha256(bytes) {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { output: { type: 'string', default: path.join(root, 'dist') } },
+  options: {
+    output: { type: 'string', default: path.join(root, 'dist') },
+    'record-order': { type: 'boolean', default: false },
+  },
 });
-const wanted = positionals.includes('all') ? [...targets.keys()] : positionals;
-await mkdir(values.output, { recursive: true });
-for (const target of wanted.length > 0 ? wanted : [hostTarget()]) {
-  console.log(path.join(values.output, await buildExecutable(target, values.output)));
+if (values['record-order']) {
+  await writeFile(positionals[0] ?? orderFile, await recordOrderHere());
+} else {
+  const wanted = positionals.includes('all') ? [...targets.keys()] : positionals;
+  await mkdir(values.output, { recursive: true });
+  for (const target of wanted.length > 0 ? wanted : [hostTarget()]) {
+    console.log(path.join(values.output, await buildExecutable(target, values.output)));
+  }
+  await writeSums(values.output);
 }
-await writeSums(values.output);

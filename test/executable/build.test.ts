@@ -29,6 +29,17 @@ it('is the same, byte by byte, when it is built again', async () => {
   expect(await digest(join(folder, name))).toBe(await digest(executableFile));
 });
 
+it('lies in the order of a run, as recorded in scripts/bun/bytecode.order', async () => {
+  const now = `${folder}.order`;
+  await run(process.execPath, ['scripts/executable.mjs', '--record-order', now]);
+  const functions = async (file: string) => (await readFile(file, 'utf8')).match(/^F .*$/gm) ?? [];
+  const [used, known] = [await functions(now), new Set(await functions('scripts/bun/bytecode.order'))];
+  await rm(now);
+  expect(used.length).toBeGreaterThan(200);
+  // Some change every week. Below this, `npm run build:exe -- --record-order`.
+  expect(used.filter((name) => known.has(name)).length / used.length).toBeGreaterThan(0.85);
+});
+
 it('comes with its sums, which sha256sum checks', async () => {
   expect(await readdir(folder)).toEqual([
     'SHA256SUMS',
