@@ -74,6 +74,9 @@ function object(value: unknown, name: string): Json {
 function string(container: Json, name: string): string {
   const value = container[name];
   if (typeof value !== 'string' || value === '') throw malformed(`${name} is missing or no text`);
+  // They are printed, and written into files and headers: nothing in them may mean something there.
+  if (!/^[!-~]+$/.test(value))
+    throw malformed(`${name} holds other characters than letters, digits and signs`);
   return value;
 }
 

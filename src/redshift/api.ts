@@ -4,6 +4,7 @@ import { xml } from '../aws/xml.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import type { HmacCredentials } from '../sigv4/hmac.ts';
 import { hintForRedshift } from './hints.ts';
+import { isName } from './names.ts';
 
 /** A login that the API made, good until its expiration. */
 export interface Login {
@@ -124,6 +125,8 @@ export function readAddress(
       hint: 'it may be paused, or still being made: try again later, or give --host and --port-db',
     });
   }
+  // It goes into password files, connection strings and the environment of commands.
+  if (!isName('host', host)) throw unusable("the database's address is no name of a host");
   return { host, port: Number(port) };
 }
 

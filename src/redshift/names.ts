@@ -58,14 +58,19 @@ const rules = {
 
 export type NameOption = keyof typeof rules;
 
+export function isName(option: NameOption, name: string): boolean {
+  const rule: NameRule = rules[option];
+  return rule.pattern.test(name) && rule.isTaken?.(name) !== true;
+}
+
 /**
  * Checks a name by the API's own rules, so that a mistake is told before anything is asked.
  *
  * @throws RolesAnywhereError INVALID_ARGUMENT
  */
 export function checkName(option: NameOption, name: string): void {
-  const rule: NameRule = rules[option];
-  if (rule.pattern.test(name) && rule.isTaken?.(name) !== true) return;
+  if (isName(option, name)) return;
+  const rule = rules[option];
   throw new RolesAnywhereError(
     'INVALID_ARGUMENT',
     `--${option} is not ${rule.what}: ${JSON.stringify(name.slice(0, 100))}`,

@@ -163,6 +163,15 @@ if not ask(client): ask(socket.create_connection(address))`;
       expect(lines).toEqual([expect.stringMatching(/^STATUS=/) as string, 'READY=1 ', 'STOPPING=1 ']);
     });
 
+    it('why it cannot begin, in characters that no terminal obeys', async () => {
+      const address = join(folder, 'refused');
+      using manager = await startServiceManager(address);
+      const line = words.map((word) => word.replace('leaf.pem', '\u001b[2J.pem'));
+      const { code } = await run(['serve', ...line], { env: { NOTIFY_SOCKET: address } });
+      expect(code).toBe(3);
+      expect(await manager.next()).toMatch(/^STATUS=cannot refresh: .*\\u001b\[2J\.pem: no such file $/);
+    });
+
     it('and warns when systemd cannot be reached', async () => {
       await using serve = await startServe(words, { env: { NOTIFY_SOCKET: join(folder, 'nobody') } });
       expect(serve.log()).toContain('warning: cannot reach the service manager');

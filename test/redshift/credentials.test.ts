@@ -335,6 +335,20 @@ describe('an answer that is unusable', () => {
     },
   );
 
+  test.each(['a&#10;*:*:*:*:canary', '&#27;[2J', '/tmp/socket', 'h,other', ''])(
+    'a cluster at %s',
+    async (address) => {
+      const body = described.body?.replace(/(?<=<Address>)[^<]*/, address) ?? '';
+      const { outcome } = await ask([login('GetClusterCredentials'), { ...described, body }], {
+        cluster: 'warehouse',
+        dbUser: 'etl',
+      });
+      const error = ourError(outcome);
+      expect(error.code).toBe('SERVICE_FAILED');
+      expect(inspect(error)).not.toContain('canary');
+    },
+  );
+
   test('a cluster without an address', async () => {
     const paused = '<DescribeClustersResponse><DescribeClustersResult/></DescribeClustersResponse>';
     const answers = [login('GetClusterCredentials'), { status: 200, body: paused }];

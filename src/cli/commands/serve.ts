@@ -13,7 +13,7 @@ import { Metrics } from '../../serve/metrics.ts';
 import { atMost, daemonStop, ready } from '../daemon.ts';
 import type { Reading } from '../fast-path.ts';
 import { given } from '../given.ts';
-import { logAs, print, stderrReporter } from '../output.ts';
+import { harmless, logAs, print, stderrReporter } from '../output.ts';
 import { sessionOptions } from '../session-options.ts';
 import { commandSessions } from '../session-source.ts';
 import { oneOf, wholeNumber } from '../values.ts';
@@ -46,7 +46,7 @@ export async function run({ values }: Reading<'serve'>): Promise<void> {
       },
       failed(error) {
         metrics.failed(error);
-        manager.notify(`STATUS=cannot refresh: ${describeFailure(error).message}`);
+        manager.notify(`STATUS=cannot refresh: ${harmless(describeFailure(error).message)}`);
       },
     },
   });
