@@ -5,17 +5,19 @@ import type * as Library from '../../src/index.ts';
 import { startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
+import type { Issued } from '../support/pki.ts';
 import { buildWrapper, countCalls, makeSoftHsm, softHsmModule } from '../support/softhsm.ts';
 import type { SoftHsm } from '../support/softhsm.ts';
 
 const authority = makeAuthority();
 let hsm: SoftHsm;
+let ca: string;
 let emulator: EmulatorProcess;
 
 beforeAll(async () => {
   hsm = await makeSoftHsm();
   process.env['SOFTHSM2_CONF'] = hsm.env.SOFTHSM2_CONF;
-  const ca = join(hsm.directory, 'ca.pem');
+  ca = join(hsm.directory, 'ca.pem');
   await writeFile(ca, authority.certificatePem);
   emulator = await startEmulatorProcess(['--trust-anchor', ca]);
 });
@@ -24,35 +26,71 @@ afterAll(async () => {
   await hsm[Symbol.asyncDispose]();
 });
 
-it('a token is logged in to once for all sessions, and again for a certificate that is renewed', async () => {
+/** A provider whose key is on a token, and what the token's module was called for. */
+async function withToken(label: string, leaf: Issued, options: Partial<Library.RolesAnywhereOptions>) {
   // As it is published: the module's process is one of the built files.
   const { fromRolesAnywhere } = (await import(resolve('dist/lib/index.js'))) as typeof Library;
-  const leaf = issue(authority);
-  const token = await hsm.makeToken('kept');
+  const token = await hsm.makeToken(label);
   await token.importPair(leaf, { id: '01', label: 'leaf' });
-  const certificate = join(hsm.directory, 'leaf.pem');
-  await writeFile(certificate, leaf.certificatePem);
-  const log = join(hsm.directory, 'calls');
+  const log = join(hsm.directory, `${label}.calls`);
   process.env['WRAPPER_MODULE'] = softHsmModule;
   process.env['WRAPPER_LOG'] = log;
-
   const { endpoint, trustAnchorArn, profileArn, roleArn } = emulator;
-  const asked: string[] = [];
-  await using provider = fromRolesAnywhere({
-    ...{ endpoint, trustAnchorArn, profileArn, roleArn, proxy: 'none', certificate },
+  const provider = fromRolesAnywhere({
+    ...{ endpoint, trustAnchorArn, profileArn, roleArn, proxy: 'none' },
     privateKey: token.uri(),
     pkcs11Library: await buildWrapper(),
-    keyPassword: () => {
-      asked.push('PIN');
-      return '1234';
-    },
+    keyPassword: '1234',
+    ...options,
   });
-  for (let count = 0; count < 3; count += 1) await provider({ forceRefresh: true });
-  expect(await countCalls(log)).toMatchObject({ C_Initialize: 1, 'C_Login user': 1, C_Sign: 3 });
+  return { token, provider, calls: () => countCalls(log) };
+}
+
+it('a token is logged in to once for all sessions, and again for a certificate that is renewed', async () => {
+  const leaf = issue(authority);
+  const certificate = join(hsm.directory, 'leaf.pem');
+  await writeFile(certificate, leaf.certificatePem);
+  const asked: string[] = [];
+  const keyPassword = () => {
+    asked.push('PIN');
+    return '1234';
+  };
+  const { provider, calls } = await withToken('kept', leaf, { certificate, keyPassword });
+  await using closing = provider;
+  for (let count = 0; count < 3; count += 1) await closing({ forceRefresh: true });
+  expect(await calls()).toMatchObject({ C_Initialize: 1, 'C_Login user': 1, C_Sign: 3 });
   expect(asked).toHaveLength(1);
+
+  // The service, not the token, is what fails here: nobody is asked for a PIN again.
+  const { port } = new URL(emulator.endpoint);
+  await emulator.close();
+  const before = await provider();
+  expect((await provider({ forceRefresh: true })).accessKeyId).toBe(before.accessKeyId);
+  emulator = await startEmulatorProcess(['--trust-anchor', ca, '--port', port]);
+  expect((await provider({ forceRefresh: true })).accessKeyId).not.toBe(before.accessKeyId);
+  expect(await calls()).toMatchObject({ C_Initialize: 1, 'C_Login user': 1 });
 
   await writeFile(certificate, issue(authority, { keys: leaf.keys }).certificatePem);
   await provider({ forceRefresh: true });
-  expect(await countCalls(log)).toMatchObject({ 'C_Login user': 2, C_Sign: 4 });
+  // What was open for the old one is closed.
+  expect(await calls()).toMatchObject({ 'C_Login user': 2, C_CloseSession: 1, C_Finalize: 1 });
   expect(emulator.output()).not.toContain('"ok":false');
+});
+
+it('a certificate on a token is looked for again once it is about to expire', async () => {
+  const hour = 3_600_000;
+  const soon = issue(authority, {
+    notBefore: new Date(Date.now() - 3 * hour),
+    notAfter: new Date(Date.now() + hour),
+  });
+  const { token, provider, calls } = await withToken('renewed', soon, { useLatestExpiring: true });
+  await using closing = provider;
+  await closing();
+  const { certificateDer } = issue(authority, { keys: soon.keys });
+  await token.importCertificate(certificateDer, { id: '01', label: 'leaf' });
+  await closing({ forceRefresh: true });
+  expect(await calls()).toMatchObject({ 'C_Login user': 2 });
+  // It lasts: from now on what is open is kept.
+  await closing({ forceRefresh: true });
+  expect(await calls()).toMatchObject({ 'C_Login user': 2 });
 });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
@@ -83,6 +82,21 @@ describe('the endpoint', () => {
       call.on('error', reject);
       call.end(body);
     });
+
+  /** Sends bytes as they are; all that comes back until the server ends it. */
+  const raw = (text: string): Promise<string> =>
+    new Promise((resolve) => {
+      let answers = '';
+      const socket = connect(Number(new URL(endpoint.url ?? '').port), '127.0.0.1', () => {
+        socket.write(text);
+      });
+      socket.setEncoding('utf8').on('data', (part: string) => (answers += part));
+      socket.on('close', () => {
+        resolve(answers);
+      });
+    });
+  const statuses = (answers: string): (string | undefined)[] =>
+    [...answers.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, status]) => status);
 
   const putToken = (ttl = '21600', headers: Readonly<Record<string, string>> = {}): Promise<Reply> =>
     ask('/latest/api/token', { [ttlHeader]: ttl, ...headers }, 'PUT');
@@ -344,9 +358,12 @@ describe('the endpoint', () => {
       expect(warnings).toEqual(['refused a request for another host']);
     });
 
-    it.each(['127.0.0.1', 'localhost', 'LOCALHOST:1', '127.0.0.1:80'])('but not %j', async (host) => {
-      expect(await putToken('60', { host })).toMatchObject({ status: 200 });
-    });
+    it.each(['127.0.0.1', 'localhost', 'LOCALHOST:1', 'localhost.', '127.0.0.1:80'])(
+      'but not %j',
+      async (host) => {
+        expect(await putToken('60', { host })).toMatchObject({ status: 200 });
+      },
+    );
 
     it('X-Forwarded-For: 400', async () => {
       expect(await putToken('60', { 'X-Forwarded-For': '1.2.3.4' })).toMatchObject({ status: 400 });
@@ -361,15 +378,14 @@ describe('the endpoint', () => {
     });
 
     it('bodies: 413, and what follows is not read', async () => {
-      const reply = await ask(
-        '/latest/api/token',
-        { [ttlHeader]: '60', 'content-length': '5000' },
-        'PUT',
-        'x',
-      );
-      expect(reply).toMatchObject({ status: 413, headers: { connection: 'close' } });
-      const chunked = await ask('/healthz', { 'transfer-encoding': 'chunked' }, 'GET', 'x');
-      expect(chunked).toMatchObject({ status: 413, headers: { connection: 'close' } });
+      for (const body of [
+        'Content-Length: 5000\r\n\r\nx',
+        'Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n',
+      ]) {
+        const head = `PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\n${ttlHeader}: 60\r\n`;
+        const next = 'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+        expect(statuses(await raw(head + body + next))).toEqual(['413']);
+      }
     });
 
     it('large headers: 431', async () => {
@@ -377,34 +393,28 @@ describe('the endpoint', () => {
     });
 
     it('X-Forwarded-For behind more headers than Node.js reads unless told: 400', async () => {
-      const { port } = new URL(endpoint.url ?? '');
       const flood = 'a:\r\n'.repeat(2000);
-      const socket = connect(Number(port), '127.0.0.1');
-      socket.write(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n${flood}X-Forwarded-For: 1.2.3.4\r\n\r\n`);
-      const [answer] = (await once(socket, 'data')) as [Buffer];
-      socket.destroy();
-      expect(answer.toString()).toMatch(/^HTTP\/1\.1 400 /);
+      const head = 'GET /healthz HTTP/1.0\r\nHost: 127.0.0.1\r\n';
+      expect(statuses(await raw(`${head}${flood}X-Forwarded-For: 1.2.3.4\r\n\r\n`))).toEqual(['400']);
+    });
+
+    it('no host at all, as HTTP/1.0 allows: 403', async () => {
+      expect(statuses(await raw('GET /healthz HTTP/1.0\r\n\r\n'))).toEqual(['403']);
+    });
+
+    it('two tokens, of which one is good: 401', async () => {
+      const token = `x-aws-ec2-metadata-token: ${(await putToken()).body}\r\n`;
+      const head = `GET ${list} HTTP/1.0\r\nHost: localhost\r\n`;
+      expect(statuses(await raw(`${head}${token}\r\n`))).toEqual(['200']);
+      expect(statuses(await raw(`${head}${token}${token}\r\n`))).toEqual(['401']);
     });
   });
 
   it('takes a token request without Content-Length, as Java and Rust send it, and with an empty body', async () => {
-    const { port } = new URL(endpoint.url ?? '');
-    const raw = (headers: string): Promise<string> =>
-      new Promise((resolve) => {
-        let text = '';
-        const socket = connect(Number(port), '127.0.0.1', () => {
-          socket.write(
-            `PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n` +
-              `X-aws-ec2-metadata-token-ttl-seconds: 60\r\n${headers}\r\n`,
-          );
-        });
-        socket.setEncoding('utf8').on('data', (part: string) => (text += part));
-        socket.on('close', () => {
-          resolve(text);
-        });
-      });
-    expect(await raw('')).toMatch(/^HTTP\/1\.1 200 /);
-    expect(await raw('Content-Length: 0\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+    const head = `PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${ttlHeader}: 60\r\n`;
+    for (const length of ['', 'Content-Length: 0\r\n']) {
+      expect(statuses(await raw(`${head}${length}\r\n`))).toEqual(['200']);
+    }
   });
 
   it('answers for addresses of every kind, and for no name, where it listens on all of them', async () => {
