@@ -401,16 +401,17 @@ describe('redshift url', () => {
 });
 
 it('redshift env: a shell evaluates it', async () => {
-  const script = `eval "$("$@")"; printf '%s\\n' "$PGUSER" "$PGSSLMODE" "$PGPASSWORD"`;
+  const script = `set -eu; eval "$("$@")"; printf '%s\\n' "$PGUSER" "$PGSSLMODE" "$PGPASSWORD" "\${PGSERVICE-}\${PGHOSTADDR-}"`;
   const shared = env();
   const child = spawn('sh', ['-c', script, 'sh', ...commandWords(), ...words('env', ...warehouse)], {
-    env: { PATH: process.env['PATH'], ...shared },
+    // Other variables shall lead nobody elsewhere.
+    env: { PATH: process.env['PATH'], ...shared, PGSERVICE: 'other', PGHOSTADDR: '192.0.2.1' },
   });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   await once(child, 'close');
   const login = parse((await run(words('credentials', ...warehouse), { env: shared })).stdout);
-  expect(stdout).toBe(`IAM:etl\nverify-full\n${String(login['dbPassword'])}\n`);
+  expect(stdout).toBe(`IAM:etl\nverify-full\n${String(login['dbPassword'])}\n\n`);
 });
 
 describe('redshift exec', () => {

@@ -4,7 +4,7 @@ import { RolesAnywhereError } from '../../errors.ts';
 import { checkRedshift } from '../../redshift/check.ts';
 import type { DatabaseConnection } from '../../redshift/connection.ts';
 import type { DatabaseCredentials } from '../../redshift/credentials.ts';
-import { environment } from '../../redshift/formats/env.ts';
+import { environment, misleading } from '../../redshift/formats/env.ts';
 import { formatConnection, formatNames, nameableAuthorities } from '../../redshift/formats/formats.ts';
 import { keepPasswordFresh, type Renewable, writePassword } from '../../redshift/passfile.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -107,8 +107,8 @@ function clientEnvironment(
   connection: DatabaseConnection,
   passfile: string | undefined,
 ): Readonly<Record<string, string | undefined>> {
-  const misleading = ['PGHOSTADDR', 'PGSERVICE', 'PGPASSWORD', 'PGPASSFILE', 'PGSSLROOTCERT', 'PGREQUIRESSL'];
-  const inherited = Object.entries(process.env).filter(([name]) => !misleading.includes(name));
+  const others: readonly string[] = [...misleading, 'PGPASSWORD', 'PGPASSFILE'];
+  const inherited = Object.entries(process.env).filter(([name]) => !others.includes(name));
   const login = passfile === undefined ? connection : { ...connection, password: undefined };
   return {
     ...Object.fromEntries(inherited),

@@ -178,8 +178,8 @@ export const redshiftCommands = {
   'redshift env': {
     summary: 'print export lines for psql and its like',
     purpose:
-      'Prints lines that set PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSSLMODE and PGSSLROOTCERT, for a POSIX ' +
-      'shell to evaluate.',
+      'Prints lines that set PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGSSLMODE and PGSSLROOTCERT, and unset what ' +
+      'would lead elsewhere (PGSERVICE, PGHOSTADDR), for a POSIX shell to evaluate.',
     options: { ...redshiftOptions, ...tlsOptions, 'no-password': noPassword },
     examples: [
       ['eval "$(rolesanywhere redshift env --cluster warehouse --db-user etl)"', 'for this shell'],

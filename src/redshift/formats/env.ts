@@ -18,9 +18,12 @@ export function environment(connection: DatabaseConnection): Readonly<Record<str
   };
 }
 
+/** What would lead to another server, or check it otherwise: libpq takes these ahead of its other variables. */
+export const misleading = ['PGHOSTADDR', 'PGSERVICE', 'PGREQUIRESSL', 'PGSSLROOTCERT'] as const;
+
 /** Lines that a POSIX shell evaluates. */
 export function exportLines(variables: Readonly<Record<string, string>>): string {
-  return Object.entries(variables)
-    .map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`)
-    .join('');
+  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`);
+  const others = misleading.filter((name) => !Object.hasOwn(variables, name));
+  return `${exports.join('')}unset ${others.join(' ')}\n`;
 }
