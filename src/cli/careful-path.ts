@@ -74,7 +74,7 @@ function refuseUnknownWords(
     const suggestion = nearest(option.name, offered);
     throw mistake(
       `unknown option: ${shown(option.written)}`,
-      suggestion ? `did you mean --${suggestion}?` : seeHelp(name),
+      suggestion ? `did you mean --${suggestion}?` : (restHint(command) ?? seeHelp(name)),
     );
   }
   const stray = others[command.argument === undefined ? 0 : 1];

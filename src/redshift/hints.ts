@@ -1,7 +1,7 @@
 import type { ServiceErrorDetails } from '../aws/service-error.ts';
 
 const notFound =
-  'check --cluster or --workgroup, --region, and that the role is of the account that it is in';
+  'check --cluster, --workgroup or --custom-domain, --region, and that the role is of the account that it is in';
 const unknownKeys = 'the AWS credentials are not, or no longer, known there: check where they come from';
 
 const hints: Readonly<Record<string, string>> = {

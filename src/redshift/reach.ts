@@ -175,7 +175,10 @@ export async function logIn(connection: DatabaseConnection): Promise<string> {
 }
 
 /** PostgreSQL documentation, appendix A: what has an SQLSTATE comes from the server. */
-function refused({ user, database, host }: DatabaseConnection, error: unknown): RolesAnywhereError {
+function refused(
+  { user, database, host, sslMode }: DatabaseConnection,
+  error: unknown,
+): RolesAnywhereError {
   const code = errnoOf(error) ?? '';
   const message = error instanceof Error ? error.message : '';
   if (!/^[0-9A-Z]{5}$/.test(code)) {
@@ -184,7 +187,9 @@ function refused({ user, database, host }: DatabaseConnection, error: unknown): 
     });
   }
   const hint = code.startsWith('28')
-    ? 'the database may have no such user (--auto-create makes it, or an administrator by create user), or may let it in from other addresses alone'
+    ? sslMode === 'disable'
+      ? 'the database may let nobody in without TLS: leave --sslmode out'
+      : 'the database may have no such user (--auto-create makes it, or an administrator by create user) or no such group, or may let it in from other addresses alone'
     : code === '3D000'
       ? `there may be no database ${database}: name another with --database`
       : undefined;

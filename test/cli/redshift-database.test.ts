@@ -226,6 +226,14 @@ describe('redshift check', () => {
       '--database',
     ],
     [
+      'a group that is not there',
+      () => [...warehouse, '--db-group', 'nobodys', ...trusted()],
+      7,
+      'TLS',
+      'no such group',
+    ],
+    ['a server that wants TLS', () => [...warehouse, '--sslmode', 'disable'], 7, 'port', '--sslmode out'],
+    [
       'another service on the port',
       () => [...warehouse, ...trusted(), '--host', '127.0.0.1', '--port-db', new URL(emulator.endpoint).port],
       7,

@@ -581,6 +581,7 @@ describe('mistakes are told before anything is asked', () => {
     ],
     ['an unknown sslmode', ['env', '--cluster', 'c', '--sslmode', 'full'], '--sslmode takes no full'],
     ['no command', ['exec', '--cluster', 'c'], 'no COMMAND behind --'],
+    ['psql’s options without --', ['connect', '--cluster', 'c', '-c', 'select 1'], 'write -- before'],
     ['a command without --', ['exec', '--cluster', 'c', 'ls'], 'unknown word: ls'],
     ['an unknown command', ['conect'], 'did you mean redshift connect?'],
     ['nothing', [], 'no command behind redshift'],

@@ -282,7 +282,7 @@ describe('throttling', () => {
 describe('a refusal', () => {
   test.each([
     ['AccessDenied', 403, /redshift policy/],
-    ['ClusterNotFound', 404, /--cluster/],
+    ['ClusterNotFound', 404, /--cluster.*--custom-domain/],
     ['InvalidClientTokenId', 403, /credentials/],
     ['SignatureDoesNotMatch', 403, /^$/],
     ['Unheard', 400, /^$/],

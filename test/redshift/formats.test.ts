@@ -113,7 +113,7 @@ describe('env', () => {
             expect(line.includes('SSLROOTCERT')).toBe(!text.includes('export PGSSLROOTCERT'));
             return [];
           }
-          const [, variable = '', value = ''] = /^export (PG[A-Z]+)=(.*)$/u.exec(line) ?? [];
+          const [, variable = '', value = ''] = /^export (PG[A-Z]+)=([^]*)$/u.exec(line) ?? [];
           return [[inLibpq[variable] ?? `unknown ${line}`, shellWord(value)]];
         }),
       );
