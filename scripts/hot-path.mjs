@@ -24,7 +24,10 @@ export const shared = [
 
 /** The table of options: here without its words, and once more with them for help, completion and mistakes. */
 export const options = 'src/cli/options.ts';
-export const table = [options, 'src/cli/table/redshift.ts', 'src/cli/table/session.ts'];
+export const table = [
+  options,
+  ...['daemons', 'redshift', 'session'].map((name) => `src/cli/table/${name}.ts`),
+];
 
 /**
  * A file of the table without what only people read, two thirds of it: the fast reading of a command line needs none.
