@@ -175,10 +175,7 @@ export async function logIn(connection: DatabaseConnection): Promise<string> {
 }
 
 /** PostgreSQL documentation, appendix A: what has an SQLSTATE comes from the server. */
-function refused(
-  { user, database, host, sslMode }: DatabaseConnection,
-  error: unknown,
-): RolesAnywhereError {
+function refused({ user, database, host, sslMode }: DatabaseConnection, error: unknown): RolesAnywhereError {
   const code = errnoOf(error) ?? '';
   const message = error instanceof Error ? error.message : '';
   if (!/^[0-9A-Z]{5}$/.test(code)) {
