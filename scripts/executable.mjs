@@ -110,9 +110,11 @@ function* occurrences(bytes, text) {
 }
 
 /** The addon of PKCS#11 is compiled for this machine alone; the others say so when they are asked for a token. */
+const hasAddon = (target) => target.replace('-baseline', '') === hostTarget();
+
 async function provideAddon(target, staging) {
   const addon = path.join(staging, 'pkcs11.node');
-  if (target.replace('-baseline', '') !== hostTarget()) return writeFile(addon, '');
+  if (!hasAddon(target)) return writeFile(addon, '');
   await copyFile(path.join(root, 'node_modules', 'pkcs11js', 'build', 'Release', 'pkcs11.node'), addon);
 }
 
@@ -203,13 +205,16 @@ function buildExecutable(target, directory) {
     const packages = await describePackages([...folders, 'node_modules/pkcs11js']);
     const name = `rolesanywhere-${target}`;
     const digest = sha256(await readFile(file));
-    const bill = billOfMaterials(target, digest, runtime, packages);
+    const inside = packages.filter((one) => one.name !== 'pkcs11js' || hasAddon(target));
+    const bill = billOfMaterials(target, digest, runtime, inside);
     const notice = await readFile(path.join(import.meta.dirname, 'bun', 'NOTICE.md'), 'utf8');
     const texts = [{ ...runtime, name: 'Bun', text: notice.trim() }, ...packages];
     await writeFile(path.join(directory, `${name}.cdx.json`), `${JSON.stringify(bill, null, 2)}\n`);
     await writeFile(path.join(directory, 'rolesanywhere-LICENSES.txt'), licenceTexts(texts));
-    // Whole or not at all: one that runs meanwhile keeps its own.
-    await rename(file, path.join(directory, `${name}${isWindows(target) ? '.exe' : ''}`));
+    // Whole or not at all, on whatever file system: one that runs meanwhile keeps its own.
+    const fresh = path.join(directory, `.${name}`);
+    await copyFile(file, fresh);
+    await rename(fresh, path.join(directory, `${name}${isWindows(target) ? '.exe' : ''}`));
     return name;
   });
 }

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { hostTarget } from '../../scripts/bun/runtime.mjs';
 import { executableFile } from '../support/executable.ts';
+import { requirePart } from '../support/system-parts.ts';
 
 const run = promisify(execFile);
 const name = `rolesanywhere-${hostTarget()}`;
@@ -15,7 +16,12 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'build '));
-  await run(process.execPath, ['scripts/executable.mjs', '--output', folder]);
+  // Onto another file system than the source's, as /tmp often is one.
+  const script = `
+    mkdir "$1/other" && mount -t tmpfs tmpfs "$1/other" &&
+    "$0" scripts/executable.mjs --output "$1/other" &&
+    cp -p "$1/other"/* "$1" && umount "$1/other" && rmdir "$1/other"`;
+  await run(requirePart('unshare'), ['-rm', 'sh', '-c', script, process.execPath, folder]);
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -77,6 +83,18 @@ it('comes with a bill of its materials, and with their licences', async () => {
     expect(licences).toContain(name.startsWith('@oven/') ? `Bun ${version}` : `${name} ${version}`);
   }
   expect(licences).toContain('LGPL-2');
+});
+
+it('names the addon of PKCS#11 in the bill of those alone that have it', async () => {
+  const target = hostTarget() === 'linux-arm64-musl' ? 'linux-x64-musl' : 'linux-arm64-musl';
+  const other = join(folder, 'other');
+  await run(process.execPath, ['scripts/executable.mjs', target, '--output', other]);
+  const bill = await readFile(join(other, `rolesanywhere-${target}.cdx.json`), 'utf8');
+  expect(bill).toContain('@peculiar/x509');
+  expect(bill).not.toContain('pkcs11js');
+  // One text for all of them.
+  const licences = 'rolesanywhere-LICENSES.txt';
+  expect(await digest(join(other, licences))).toBe(await digest(join(folder, licences)));
 });
 
 it('holds no path of the machine that built it', async () => {
