@@ -89,6 +89,7 @@ async function buildPackage(target, staging) {
   await symlink('rolesanywhere.1.gz', path.join(folder, 'usr/share/man/man1/aws_signing_helper.1.gz'));
   await place('usr/lib/systemd/system/rolesanywhere.service', await read(parts, 'rolesanywhere.service'));
   await place('etc/default/rolesanywhere', await read(parts, 'default'));
+  await mkdir(path.join(folder, 'etc/rolesanywhere'));
   const licences = await read(dist, 'rolesanywhere-LICENSES.txt');
   const documents = 'usr/share/doc/rolesanywhere';
   await place(`${documents}/copyright`, copyright(await read(root, 'LICENSE'), licences));

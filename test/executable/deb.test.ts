@@ -57,6 +57,10 @@ describe('the package for Debian', () => {
     });
   });
 
+  it('has a folder for the certificate and the key', async () => {
+    expect(await readdir(join(root, 'etc', 'rolesanywhere'))).toEqual([]);
+  });
+
   it('has a unit that systemd understands, and that the pages show', async () => {
     // What the unit stands between; the machine's own is newer or older than it needs to be.
     await asRoot(['sh', '-c', `cp /usr/lib/systemd/system/*.target '${root}/usr/lib/systemd/system/'`]);
@@ -149,6 +153,21 @@ describe('the package for Debian', () => {
     await dpkg('--install', file);
     expect(await readFile(join(root, settings), 'utf8')).toBe('OPTIONS=ours\n');
     expect((await told()).slice(before)).toEqual(['daemon-reload', 'try-restart rolesanywhere.service']);
+  });
+
+  it('is installed all the same where the service does not start again', async () => {
+    const systemctl = join(root, 'bin', 'systemctl');
+    const working = await readFile(systemctl, 'utf8');
+    await asRoot(['sh', '-c', `echo 'exit 1' >> '${systemctl}'`]);
+    try {
+      await dpkg('--install', file);
+      await dpkg('--remove', 'rolesanywhere');
+      await dpkg('--install', file);
+    } finally {
+      await asRoot(['sh', '-c', `printf %s "$0" > '${systemctl}'`, working]);
+    }
+    const { stdout } = await dpkg('--status', 'rolesanywhere');
+    expect(stdout).toContain('Status: install ok installed');
   });
 
   it('is the same, byte by byte, when it is built again by somebody else', async () => {
