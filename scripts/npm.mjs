@@ -70,6 +70,8 @@ async function packCommand(targets, staging) {
   await copyFile(path.join(parts, 'launcher.sh'), path.join(folder, launcher));
   await writeManifest(folder, {
     ...manifest,
+    // What they run is not in it, and npm would name them as what wants to run.
+    scripts: undefined,
     bin: {
       ...Object.fromEntries(Object.keys(manifest.bin).map((name) => [name, launcher])),
       'rolesanywhere-node': manifest.bin.rolesanywhere,

@@ -25,6 +25,7 @@ const platformPackage = `@rolesanywhere/${target}`;
 interface Manifest {
   readonly bin: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly scripts?: unknown;
 }
 
 const readManifest = async (tarball: string): Promise<Manifest> =>
@@ -100,7 +101,8 @@ describe('the packages for npm', () => {
   };
 
   it('ask for the platforms only where they are published', async () => {
-    const { bin, optionalDependencies } = await readManifest(command);
+    const { bin, optionalDependencies, scripts } = await readManifest(command);
+    expect(scripts).toBeUndefined();
     expect(optionalDependencies).toEqual({ ...packageJson.optionalDependencies, [platformPackage]: version });
     expect(packageJson.optionalDependencies).not.toHaveProperty(platformPackage);
     expect(bin).toEqual({
