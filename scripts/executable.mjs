@@ -19,6 +19,7 @@ import { build } from 'esbuild';
 import { withoutSignature } from './bun/mach-o.mjs';
 import { orderFile, recordOrder } from './bun/order.mjs';
 import { fetchBun, hostTarget, isWindows, targets } from './bun/runtime.mjs';
+import { seal } from './bun/seal.mjs';
 import { main, shared, table, withoutWords } from './hot-path.mjs';
 import { describePackages, licenceTexts, packageFolder } from './licences.mjs';
 
@@ -83,30 +84,6 @@ async function bundle(target, staging) {
     plugins: [bunRuntime, twoTables],
   });
   return new Set(Object.keys(metafile.inputs).map(packageFolder).filter(Boolean));
-}
-
-/**
- * Takes the environment's say over the runtime away: BUN_BE_BUN would make the executable a Bun, BUN_OPTIONS would
- * preload any script. Bun asks getenv(3) for these by names that stand in it as C strings; an empty name is never set.
- */
-function seal(bun) {
-  const names = new Set();
-  for (const start of occurrences(bun, '\0BUN_')) {
-    const name = /^[A-Z0-9_]+(?=\0)/.exec(bun.toString('latin1', start + 1, start + 80))?.[0];
-    if (name === undefined) continue;
-    names.add(name);
-    bun[start + 1] = 0;
-  }
-  for (const name of ['BUN_BE_BUN', 'BUN_OPTIONS', 'BUN_INSPECT', 'BUN_INSPECT_PRELOAD']) {
-    if (!names.has(name))
-      throw new Error(`${name} is no C string in this Bun: see seal() in scripts/executable.mjs`);
-  }
-  // It asks for this one otherwise: it would show the headers of what we send.
-  for (const start of occurrences(bun, 'BUN_CONFIG_VERBOSE_FETCH')) bun[start] = 0;
-}
-
-function* occurrences(bytes, text) {
-  for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + 1)) yield at;
 }
 
 /** The addon of PKCS#11 is compiled for this machine alone; the others say so when they are asked for a token. */

@@ -68,6 +68,23 @@ describe('the environment', () => {
     }
   });
 
+  it.each([
+    ['dumpOptions', '1'],
+    ['functionOverrides', './overrides'],
+    ['configFile', './overrides'],
+    ['noSuchOption', '1'],
+  ])('BUN_JSC_%s=%s says nothing to the engine', async (option, value) => {
+    // Bodies for functions; this one is an error.
+    await writeFile(file('overrides'), 'override !!{ }');
+    const env = { [`BUN_JSC_${option}`]: value };
+    expect(await run(['version'], { env, cwd: folder })).toEqual(version);
+    const bun = (await fetchBun(hostTarget())).path;
+    if (option === 'functionOverrides') {
+      const { stdout, stderr } = await runProgram(bun, ['-e', '0'], { env, cwd: folder });
+      expect(stdout + stderr).toContain('functionOverrides');
+    }
+  });
+
   it('cannot make it show what it sends', async () => {
     const { code, stderr } = await run(session(), { env: { BUN_CONFIG_VERBOSE_FETCH: 'curl' } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -36,14 +36,19 @@ afterAll(async () => {
 });
 
 describe.each(Object.entries(launchers))('%s', (target, launcher) => {
-  const runThere = (words: readonly string[]) => {
+  const runThere = (words: readonly string[], env: Readonly<Record<string, string>> = {}) => {
     const [program, ...first] = [...launcher(), join(folder, `rolesanywhere-${target}`)] as const;
-    return runProgram(program, [...first, ...words]);
+    return runProgram(program, [...first, ...words], { env });
   };
 
   it('says what it is', async () => {
     const { stdout } = await runThere(['--version']);
     expect(stdout).toMatch(`${packageJson.version} (${target}, Bun `);
+  });
+
+  it('takes no options of the engine from the environment', async () => {
+    const { code, stderr } = await runThere(['version'], { BUN_JSC_noSuchOption: '1' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
   it('signs as the one for this machine does', async () => {
