@@ -33,10 +33,19 @@ const host = fork(resolve('test/support/bun-transport-host.ts'), {
   execPath: (await fetchBun(hostTarget())).path,
   execArgv: [],
   env,
+  // Not this worker's own, which vitest waits for: Bun ends a moment later than the worker.
+  stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
 });
+let said = '';
+host.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
 host.on('message', (outcome: Outcome) => waiting.get(outcome.id)?.(outcome));
 host.on('exit', () => {
-  const error = { isTransportError: false, message: 'Bun is gone', code: undefined, status: undefined };
+  const error = {
+    isTransportError: false,
+    message: `Bun is gone: ${said}`,
+    code: undefined,
+    status: undefined,
+  };
   for (const [id, done] of waiting) done({ id, error });
 });
 host.unref();

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { commands } from '../../src/cli/options.ts';
 import type { Command, CommandName, Option } from '../../src/cli/options.ts';
+import { anyText } from './any-text.ts';
 
 const value = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 8 }),
+  anyText({ maxLength: 8 }),
   fc.constantFrom(
     '',
     '-',
