@@ -1,8 +1,8 @@
 import { RolesAnywhereError } from '../errors.ts';
 import { type Reporter, silent } from '../reporter.ts';
-import { longestTimer, uptime } from '../runtime/clock.ts';
 import { type Answer, TransportError } from '../runtime/exchange.ts';
 import { exchange } from '../runtime/transport.ts';
+import { longestTimer, uptime } from '../runtime/uptime.ts';
 import { explainFailure } from './failures.ts';
 import { hostOf, isLoopback, proxyFor, type ProxyMode } from './proxy.ts';
 import { backoff, isThrottling, pause, retryAfter } from './retry.ts';

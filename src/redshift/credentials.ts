@@ -2,7 +2,7 @@ import type { ConnectionOptions } from '../aws/http.ts';
 import type { ServiceErrorDetails } from '../aws/service-error.ts';
 import { RolesAnywhereError } from '../errors.ts';
 import { silent } from '../reporter.ts';
-import { uptime } from '../runtime/clock.ts';
+import { uptime } from '../runtime/uptime.ts';
 import type { HmacCredentials } from '../sigv4/hmac.ts';
 import { type Address, askRedshift, askServerless, type Login, readAddress, readLogin } from './api.ts';
 import { type PreparedDatabase, standardPort } from './request.ts';

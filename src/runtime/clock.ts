@@ -1,4 +1,5 @@
 import { uptime as machineUptime } from 'node:os';
+import { longestTimer, uptime } from './uptime.ts';
 
 /** Time as the library sees it; tests have one of their own. */
 export interface Clock {
@@ -12,14 +13,6 @@ export interface Clock {
    */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
-
-/** Milliseconds since the process began, by a clock that nobody sets. Not `performance`, which Node has yet to load. */
-export function uptime(): number {
-  return process.uptime() * 1000;
-}
-
-/** Beyond it Node's timers fire at once. */
-export const longestTimer = 2 ** 31 - 1;
 
 /** How far the clocks may drift apart before that means that one was set, or that the machine slept. */
 const drift = 500;
