@@ -53,6 +53,7 @@ const resolveRuntime = async (wanted) => {
 };
 
 const command = join(import.meta.dirname, '..', 'bin', 'rolesanywhere.js');
+const codeCache = join(import.meta.dirname, '..', 'bin', 'code-cache.js');
 const other = process.env.AWS_SIGNING_HELPER;
 const executable = join(import.meta.dirname, '..', 'dist', `rolesanywhere-${hostTarget()}`);
 const hasExecutable = existsSync(executable);
@@ -264,6 +265,8 @@ try {
   const reports = [];
   for (const wanted of options.node) {
     const runtime = await resolveRuntime(wanted);
+    // The build made one for the Node.js that it ran on.
+    await promisify(execFile)(runtime, [codeCache]);
     const report = await measure(runtime, directory, service.endpoint);
     reports.push(report);
     if (!options.json) print(report);

@@ -8,6 +8,7 @@
 //   dist/NAME.cjs            and what the commands import so: keys of other kinds than plain files, `backends` below
 //   dist/pkcs11.cjs          of these, keys on tokens, which starts
 //   dist/pkcs11-host.cjs     the process that loads PKCS#11 modules, with its addon in dist/native (pkcs11-host.mjs)
+//   dist/code-cache/         what V8 makes of the files that open a session (bin/code-cache.js)
 //   dist/vendor/NAME.cjs     a dependency: third-party code alone, so that our one error class exists exactly once
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -182,6 +183,7 @@ try {
   await Promise.all([buildCommand(), buildVendor(), buildLibrary(), buildPkcs11Host(staging)]);
   await rm(path.join(root, 'dist'), { recursive: true, force: true });
   await rename(staging, path.join(root, 'dist'));
+  await promisify(execFile)(process.execPath, [path.join(root, 'bin', 'code-cache.js')]);
 } catch (error) {
   await rm(staging, { recursive: true, force: true });
   console.error(error.message);
