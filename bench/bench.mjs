@@ -37,7 +37,7 @@ const roleArn = 'arn:aws:iam::123456789012:role/bench';
 /** Targets: what may cost at most so many times what; those are left out of which one was not measured. */
 const limits = [
   { subject: 'version', baseline: 'bare runtime', ratio: 1.05 },
-  { subject: 'credential-process', baseline: 'floor', ratio: 1.15 },
+  { subject: 'credential-process', baseline: 'floor', ratio: 1.1 },
   { subject: 'cached', baseline: 'bare runtime', ratio: 1.15 },
   { subject: 'executable, cold', baseline: 'AWS_SIGNING_HELPER', ratio: 1 },
   { subject: 'executable, cached', baseline: 'AWS_SIGNING_HELPER', ratio: 0.5 },
