@@ -12,6 +12,19 @@ export function describeFailure(error: unknown): {
   return { message: `an unforeseen error (${error instanceof Error ? error.name : typeof error})` };
 }
 
+/**
+ * Whether two failures are the same to who reads a log: but for times, counts and request ids, which have digits. No
+ * failure at all is one of its own.
+ */
+export function isSameReason(one: unknown, other: unknown): boolean {
+  return constantWords(one) === constantWords(other);
+}
+
+function constantWords(error: unknown): string {
+  const words = describeFailure(error).message.split(/[^\w-]+/);
+  return words.filter((word) => !/\d/.test(word)).join(' ');
+}
+
 /** Whether trying once more, with nothing changed, does harm: a wrong PIN or password locks its token or TPM. */
 export function isHopeless(error: unknown): boolean {
   return error instanceof RolesAnywhereError && ['PASSWORD_WRONG', 'PIN_BLOCKED'].includes(error.code);

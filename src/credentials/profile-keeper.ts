@@ -3,6 +3,7 @@ import { RolesAnywhereError } from '../errors.ts';
 import type { Reporter } from '../reporter.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { isSameReason } from './failure.ts';
 
 export interface ProfileKeeperOptions {
   /** Puts the credentials into the file, or fails and leaves it as it was. */
@@ -76,15 +77,15 @@ export class ProfileKeeper implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const isClosing = (): boolean => this.#closing.signal.aborted;
-    let reason: string | undefined;
+    let last: unknown;
     for (let delay = firstDelay; this.#newest !== undefined && !isClosing();) {
       try {
         await this.#write();
       } catch (error) {
         if (!(error instanceof RolesAnywhereError)) throw error;
         if (isClosing()) break;
-        if (error.message !== reason) this.#options.reporter.warn(error.message, error.hint);
-        reason = error.message;
+        if (!isSameReason(last, error)) this.#options.reporter.warn(error.message, error.hint);
+        last = error;
         await this.#clock.sleep(delay, this.#closing.signal);
         delay = Math.min(delay * 2, longestDelay);
       }

@@ -5,7 +5,7 @@ import type { Reporter } from '../reporter.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { fileVersion } from '../runtime/file-version.ts';
-import { describeFailure, isHopeless } from './failure.ts';
+import { describeFailure, isHopeless, isSameReason } from './failure.ts';
 import { advisoryAt, mandatoryAt } from './lifetime.ts';
 import type { OpenedSession, SessionSource } from './session-source.ts';
 
@@ -258,7 +258,7 @@ export class Refresher implements AsyncDisposable {
     const delay = Math.max(pace, this.#delay(error, attempts) - waited);
     const now = this.#clock.now();
     const { message, hint } = describeFailure(error);
-    const isNew = this.#failing === undefined || message !== describeFailure(this.#failing.error).message;
+    const isNew = !isSameReason(this.#failing?.error, error);
     this.#failing = {
       error,
       attempts,

@@ -12,7 +12,7 @@ import { Streams } from '../key/source.ts';
 import type { Reporter } from '../reporter.ts';
 import { silent } from '../reporter.ts';
 import { fileVersion } from '../runtime/file-version.ts';
-import { describeFailure, isHopeless } from './failure.ts';
+import { describeFailure, isHopeless, isSameReason } from './failure.ts';
 
 /** A session with what its refresher needs to know of it. */
 export interface OpenedSession {
@@ -82,7 +82,8 @@ class IdentitySource implements SessionSource {
   #isDoubtful = false;
   /** Trying these files once more could lock a token. */
   #isHopeless = false;
-  #complaint: string | undefined;
+  /** Why the last good identity is in use, where it is. */
+  #complaint: unknown;
   #isClosed = false;
 
   constructor({ identity, session, connection = {} }: SessionSourceOptions) {
@@ -169,10 +170,13 @@ class IdentitySource implements SessionSource {
 
   /** Once, and again when the reason is another. */
   #complain(error: unknown): void {
-    const { message, hint } = error === undefined ? {} : describeFailure(error);
-    if (message === this.#complaint) return;
-    this.#complaint = message;
-    if (message === undefined) this.#reporter.note?.('key and certificate are well again');
-    else this.#reporter.warn(`the last good key and certificate stay in use: ${message}`, hint);
+    if (isSameReason(this.#complaint, error)) return;
+    this.#complaint = error;
+    if (error === undefined) {
+      this.#reporter.note?.('key and certificate are well again');
+    } else {
+      const { message, hint } = describeFailure(error);
+      this.#reporter.warn(`the last good key and certificate stay in use: ${message}`, hint);
+    }
   }
 }

@@ -367,6 +367,23 @@ describe('a service that is down', () => {
     ]);
   });
 
+  it('tells the same reason once, whatever times and request ids it names', async () => {
+    const { clock, service, refresher, said } = make(() => 1);
+    await refresher.start();
+    for (const id of ['0b8e-4f', 'a1c2-93', 'ffe0-11']) {
+      service.failure = new RolesAnywhereError('SERVICE_REFUSED', `it is disabled (request id ${id})`);
+      await clock.advance(50 * minute);
+    }
+    for (const age of ['9 seconds', '57 seconds']) {
+      service.failure = new RolesAnywhereError('CERTIFICATE_EXPIRED', `it expired ${age} ago`);
+      await clock.advance(2 * minute);
+    }
+    expect(said).toEqual([
+      'warning: no fresh credentials: it is disabled (request id 0b8e-4f)',
+      'warning: no fresh credentials: it expired 9 seconds ago',
+    ]);
+  });
+
   it('is given a single attempt while there is something to hand out, and all of them otherwise', async () => {
     const { clock, service, refresher } = make(() => 1);
     await refresher.start();

@@ -139,6 +139,7 @@ describe('a pair that is renewed on disk', () => {
     await source.open();
     spoil();
     for (let count = 0; count < 3; count += 1) {
+      now = new Date(now.getTime() + 10_000);
       const session = await source.open();
       expect([serialOf(session), session.isLastGood]).toEqual([good.serial, true]);
     }

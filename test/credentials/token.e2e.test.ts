@@ -66,15 +66,19 @@ it('a token is logged in to once for all sessions, and again for a certificate t
   await emulator.close();
   const before = await provider();
   expect((await provider({ forceRefresh: true })).accessKeyId).toBe(before.accessKeyId);
-  emulator = await startEmulatorProcess(['--trust-anchor', ca, '--port', port]);
-  expect((await provider({ forceRefresh: true })).accessKeyId).not.toBe(before.accessKeyId);
+  const refusing = ['--fault', 'error:AccessDeniedException:1'];
+  emulator = await startEmulatorProcess(['--trust-anchor', ca, '--port', port, ...refusing]);
+  expect((await provider({ forceRefresh: true })).accessKeyId).toBe(before.accessKeyId);
   expect(await calls()).toMatchObject({ C_Initialize: 1, 'C_Login user': 1 });
+  // What was refused may be another on the token by now.
+  expect((await provider({ forceRefresh: true })).accessKeyId).not.toBe(before.accessKeyId);
+  expect(await calls()).toMatchObject({ 'C_Login user': 2, C_CloseSession: 1, C_Finalize: 1 });
 
   await writeFile(certificate, issue(authority, { keys: leaf.keys }).certificatePem);
   await provider({ forceRefresh: true });
   // What was open for the old one is closed.
-  expect(await calls()).toMatchObject({ 'C_Login user': 2, C_CloseSession: 1, C_Finalize: 1 });
-  expect(emulator.output()).not.toContain('"ok":false');
+  expect(await calls()).toMatchObject({ 'C_Login user': 3, C_CloseSession: 2, C_Finalize: 2 });
+  expect(emulator.output().match(/"ok":false/g)).toHaveLength(1);
 });
 
 it('a certificate on a token is looked for again once it is about to expire', async () => {

@@ -126,7 +126,7 @@ async function waitForTurn<T>(directory: string, options: SharedOptions<T>): Pro
       const failure = readFailure(directory, shape);
       attempts = failure?.attempts ?? 0;
       if (failure && isPausing(failure, isEnough, now) && !(triesAgain && failure.at < start)) {
-        if (spare === undefined) throw toldAgain(failure, now);
+        if (spare === undefined) throw failure.at < start ? toldAgain(failure, now) : failure.error;
         warnOfSpare(options, failure.error, spare);
         return { entry: spare, isUsable: true, attempts };
       }

@@ -219,9 +219,12 @@ describe('while the service is down', () => {
     await clock.advance(300);
     const outcomes = await Promise.allSettled(all);
     for (const outcome of outcomes) {
-      expect(outcome).toMatchObject({ reason: { code: 'SERVICE_UNREACHABLE', hint: 'help' } });
+      const reason = { code: 'SERVICE_UNREACHABLE', message: 'it failed', hint: 'help' };
+      expect(outcome).toMatchObject({ reason });
     }
     expect(opened).toBe(1);
+    // Who comes later learns how old the news are.
+    await expect(get(make)).rejects.toThrow(/^it failed \(so another process found \d s ago\)$/);
     // A thousand calls in 40 s, one after the other.
     for (let i = 0; i < 1000; i++) {
       await expect(get(failing('SERVICE_UNREACHABLE'))).rejects.toThrow(/^it failed/);
