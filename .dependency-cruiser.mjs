@@ -4,7 +4,7 @@ const layers = [
   'encoding/',
   'certificate/',
   'key/',
-  'identity.ts',
+  'identity/',
   'sigv4/',
   'aws/',
   'credentials/',

@@ -7,8 +7,9 @@ export type { Reporter } from './reporter.ts';
 export { fromRolesAnywhere } from './credentials/provider.ts';
 export type { PasswordOption, RolesAnywhereOptions, RolesAnywhereProvider } from './credentials/provider.ts';
 
-export { openIdentity } from './identity.ts';
-export type { Identity, IdentityOptions } from './identity.ts';
+export { openIdentity } from './identity/identity.ts';
+export type { Identity } from './identity/identity.ts';
+export type { IdentityOptions } from './identity/options.ts';
 export type { Certificate } from './certificate/certificate.ts';
 export type { Digest, KeyType, Signer } from './key/signer.ts';
 

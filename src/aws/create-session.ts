@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
-import type { Identity } from '../identity.ts';
+import type { Identity } from '../identity/identity.ts';
 import { silent } from '../reporter.ts';
 import { version } from '../runtime/version.ts';
 import { signWithCertificate } from '../sigv4/x509.ts';

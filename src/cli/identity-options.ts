@@ -1,5 +1,5 @@
 import { RolesAnywhereError } from '../errors.ts';
-import type { IdentityOptions } from '../identity.ts';
+import type { IdentityOptions } from '../identity/options.ts';
 import { once, onceEach, parsePasswordSource } from '../key/password.ts';
 import type { PasswordProvider, PasswordSource } from '../key/password.ts';
 import type { Reporter } from '../reporter.ts';

@@ -1,7 +1,7 @@
 import { parseArn } from '../aws/arn.ts';
 import { formatName } from '../certificate/name.ts';
 import { RolesAnywhereError } from '../errors.ts';
-import { listCertificates } from '../identity.ts';
+import { listCertificates } from '../identity/certificates.ts';
 import { permissionPolicy, trustPolicy } from '../redshift/policy.ts';
 import type { Reporter } from '../reporter.ts';
 import { identityOptions } from './identity-options.ts';

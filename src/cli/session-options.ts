@@ -1,6 +1,6 @@
 import { prepareSession } from '../aws/create-session.ts';
 import type { ConnectionOptions, PreparedSession } from '../aws/create-session.ts';
-import type { IdentityOptions } from '../identity.ts';
+import type { IdentityOptions } from '../identity/options.ts';
 import type { Reporter } from '../reporter.ts';
 import type { Reading } from './fast-path.ts';
 import { given } from './given.ts';

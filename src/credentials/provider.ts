@@ -1,7 +1,7 @@
 import { prepareSession } from '../aws/create-session.ts';
 import type { ConnectionOptions, SessionRequest } from '../aws/create-session.ts';
 import type { Credentials } from '../aws/credentials.ts';
-import type { IdentityOptions } from '../identity.ts';
+import type { IdentityOptions } from '../identity/options.ts';
 import type { PasswordProvider } from '../key/password.ts';
 import { silent } from '../reporter.ts';
 import type { Reporter } from '../reporter.ts';

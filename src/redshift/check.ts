@@ -7,7 +7,7 @@ import { warnOfExpiry } from '../certificate/suitability.ts';
 import type { SessionSourceOptions } from '../credentials/session-source.ts';
 import type { ServiceErrorDetails } from '../aws/service-error.ts';
 import { RolesAnywhereError } from '../errors.ts';
-import { openIdentity } from '../identity.ts';
+import { openIdentity } from '../identity/identity.ts';
 import { silent } from '../reporter.ts';
 import type { HmacCredentials } from '../sigv4/hmac.ts';
 import type { Address, Login } from './api.ts';

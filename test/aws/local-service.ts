@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from '../../src/aws/create-session.ts';
 import type { Certificate } from '../../src/certificate/certificate.ts';
 import { loadX509 } from '../../src/emulator/x509.ts';
-import type { Identity } from '../../src/identity.ts';
+import type { Identity } from '../../src/identity/identity.ts';
 
 /** A request as the service got it. */
 export interface Received {

@@ -4,7 +4,7 @@ import {
   prepareSession,
   type Session,
 } from '../../src/aws/create-session.ts';
-import type { Identity } from '../../src/identity.ts';
+import type { Identity } from '../../src/identity/identity.ts';
 import { quick, vectorIdentity } from './local-service.ts';
 
 /** Everything that may be printed somewhere. */

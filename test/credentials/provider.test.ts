@@ -6,7 +6,7 @@ import { fromRolesAnywhere } from '../../src/credentials/provider.ts';
 import type { RolesAnywhereOptions, RolesAnywhereProvider } from '../../src/credentials/provider.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
 import type { Emulator, RequestLogEntry } from '../../src/emulator/emulator.ts';
-import { openSigner } from '../../src/identity.ts';
+import { openSigner } from '../../src/identity/identity.ts';
 import { expectCode } from '../support/errors.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
 

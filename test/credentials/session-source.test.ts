@@ -8,7 +8,7 @@ import { sessionSource } from '../../src/credentials/session-source.ts';
 import type { OpenedSession, SessionSource } from '../../src/credentials/session-source.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
 import type { Emulator, RequestLogEntry } from '../../src/emulator/emulator.ts';
-import type { IdentityOptions } from '../../src/identity.ts';
+import type { IdentityOptions } from '../../src/identity/options.ts';
 import { once } from '../../src/key/password.ts';
 import { Secret } from '../../src/secret.ts';
 import { expectCode } from '../support/errors.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createSession, prepareSession } from '../../src/aws/create-session.ts';
-import { openIdentity } from '../../src/identity.ts';
+import { openIdentity } from '../../src/identity/identity.ts';
 import type { Exchange } from '../../src/runtime/exchange.ts';
 import { canonicalRequest, stringToSign } from '../../src/sigv4/x509.ts';
 

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, sign, verify, X509Certificate } from
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Certificate } from '../../src/certificate/certificate.ts';
-import type { Identity } from '../../src/identity.ts';
+import type { Identity } from '../../src/identity/identity.ts';
 import {
   amzDate,
   authorizationHeader,

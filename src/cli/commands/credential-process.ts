@@ -1,6 +1,6 @@
 import { createSession } from '../../aws/create-session.ts';
 import { formatProcessCredentials } from '../../credentials/process-json.ts';
-import { openIdentity } from '../../identity.ts';
+import { openIdentity } from '../../identity/identity.ts';
 import type { Reading } from '../fast-path.ts';
 import { print, stderrReporter } from '../output.ts';
 import { sessionOptions } from '../session-options.ts';

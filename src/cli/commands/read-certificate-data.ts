@@ -1,5 +1,5 @@
 import { certificateData } from '../../certificate/certificate-data.ts';
-import { listCertificates } from '../../identity.ts';
+import { listCertificates } from '../../identity/certificates.ts';
 import type { Reading } from '../fast-path.ts';
 import { identityOptions } from '../identity-options.ts';
 import { print, stderrReporter } from '../output.ts';

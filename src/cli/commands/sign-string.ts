@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DerReader } from '../../encoding/der.ts';
-import { openSigner } from '../../identity.ts';
+import { openSigner } from '../../identity/identity.ts';
 import type { Signer } from '../../key/signer.ts';
 import type { Reading } from '../fast-path.ts';
 import { identityOptions } from '../identity-options.ts';

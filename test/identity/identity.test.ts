@@ -3,13 +3,14 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { openIdentity } from '../src/identity.ts';
-import type { Identity, IdentityOptions } from '../src/identity.ts';
-import { KeyObjectSigner } from '../src/key/file/key-object-signer.ts';
-import { expectCode } from './support/errors.ts';
-import { fixturePath } from './support/fixtures.ts';
-import { issue, makeAuthority } from './support/pki.ts';
-import type { Issued } from './support/pki.ts';
+import { openIdentity } from '../../src/identity/identity.ts';
+import type { Identity } from '../../src/identity/identity.ts';
+import type { IdentityOptions } from '../../src/identity/options.ts';
+import { KeyObjectSigner } from '../../src/key/file/key-object-signer.ts';
+import { expectCode } from '../support/errors.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
+import type { Issued } from '../support/pki.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'identity '));
 afterAll(() => {

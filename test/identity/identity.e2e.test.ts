@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openIdentity } from '../src/identity.ts';
-import { fixture, fixturePath } from './support/fixtures.ts';
-import { issue, makeAuthority, toPem } from './support/pki.ts';
-import { requirePart } from './support/system-parts.ts';
+import { openIdentity } from '../../src/identity/identity.ts';
+import { fixture, fixturePath } from '../support/fixtures.ts';
+import { issue, makeAuthority, toPem } from '../support/pki.ts';
+import { requirePart } from '../support/system-parts.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'identity-'));
 afterAll(() => {
@@ -79,7 +79,7 @@ describe('standard input', () => {
     await build({
       stdin: {
         contents: `
-          import { openIdentity } from './src/identity.ts';
+          import { openIdentity } from './src/identity/identity.ts';
           const { certificate, signer } = await openIdentity(JSON.parse(process.argv[2])).catch((error) => {
             console.log(error.code);
             process.exit();
