@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { RolesAnywhereError } from '../errors.ts';
@@ -27,8 +28,9 @@ export async function runCommand(
   args: readonly string[],
   { env, hint }: RunOptions,
 ): Promise<number> {
+  let child: ChildProcess | undefined;
   const forward = (signal: NodeJS.Signals): void => {
-    child.kill(signal);
+    child?.kill(signal);
   };
   // A terminal sends these to all of its foreground processes, to the command too; only without one are they for us
   // alone. Either way they do not end us ahead of the command.
@@ -41,10 +43,10 @@ export async function runCommand(
   const release = (): void => {
     for (const [signal, listener] of listeners) process.off(signal, listener);
   };
-  // After the listeners: a signal may come as soon as the command runs.
-  const child = spawn(command, args, { stdio: 'inherit', env });
   try {
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+      // After the listeners: a signal may come as soon as the command runs. Of the errors, it throws some.
+      child = spawn(command, args, { stdio: 'inherit', env });
       child.once('error', reject);
       child.once('exit', (...ending) => {
         resolve(ending);
@@ -56,9 +58,11 @@ export async function runCommand(
     // As shells say it of a command that died by a signal.
     return 128 + constants.signals[signal];
   } catch (error) {
+    // The second is of an empty word.
+    const isMissing = ['ENOENT', 'ERR_INVALID_ARG_VALUE'].includes(errnoOf(error) ?? '');
     throw new RolesAnywhereError(
       'FILE_UNREADABLE',
-      `cannot run ${command}: ${errnoOf(error) === 'ENOENT' ? 'no such command' : reasonOf(error)}`,
+      `cannot run ${command}: ${isMissing ? 'no such command' : reasonOf(error)}`,
       { cause: error, ...(hint === undefined ? {} : { hint }) },
     );
   } finally {

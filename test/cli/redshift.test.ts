@@ -446,10 +446,16 @@ describe('redshift exec', () => {
     expect((await readFile(join(directory, 'pattern'), 'utf8')).length).toBeGreaterThan(20);
   });
 
-  it('says which command is not there', async () => {
-    const { code, stderr } = await run(words('exec', ...warehouse, '--', 'no-such-command'), { env: env() });
+  it.each([
+    ['no such command', 'no-such-command'],
+    ['no such command', ''],
+    ['no such file', '/etc/passwd/x'],
+    ['permission denied', '/etc/passwd'],
+    ['the name is too long', `/${'x'.repeat(5000)}`],
+  ])('says why it cannot run a command: %s', async (why, command) => {
+    const { code, stderr } = await run(words('exec', ...warehouse, '--', command), { env: env() });
     expect(code).toBe(6);
-    expect(stderr).toBe('rolesanywhere: error: cannot run no-such-command: no such command\n');
+    expect(stderr).toBe(`rolesanywhere: error: cannot run ${command}: ${why}\n`);
   });
 
   /** Without a terminal, wherever the tests run. */
