@@ -2,27 +2,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run } from '../support/command.ts';
+import { freePort } from '../support/free-port.ts';
 import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { startPython } from '../support/python.ts';
 import { startServe } from '../support/serve-process.ts';
 import { startServiceManager, withSocket } from '../support/service-manager.ts';
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 /** The unix datagram sockets that a process holds, by inode: what it speaks to systemd by (proc(5), /proc/net/unix). */
 const datagramSockets = (pid: number | undefined): string[] => {

@@ -1,8 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -10,6 +8,7 @@ import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { commandFile } from '../support/emulator-process.ts';
+import { freePort } from '../support/free-port.ts';
 import { issue, makeAuthority } from '../support/pki.ts';
 import { requirePart } from '../support/system-parts.ts';
 
@@ -20,15 +19,6 @@ const blocks = async (page: string, language: string): Promise<string[]> => {
   return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
     .filter(([, tag]) => tag === language)
     .map(([, , block = '']) => block);
-};
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 };
 
 describe('what the pages show works as it stands', () => {
