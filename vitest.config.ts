@@ -24,6 +24,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/cli/**', 'test/**/*.e2e.test.ts', 'test/executable/**'],
+          // Ends what hangs, and not what a busy machine makes slow.
+          testTimeout: 30_000,
           sequence: { groupOrder: 0 },
           maxWorkers: '100%',
         },

@@ -364,7 +364,7 @@ describe('hostile answers', () => {
   test('time runs out between two attempts: the last problem is told', async () => {
     await withAnswers([error(503, 'ServiceUnavailable', 'come back later')], async (service) => {
       const problem = await failure(() =>
-        open(at(service), { sleep: pause, random: () => 1, timeoutSeconds: 0.1 }),
+        open(at(service), { sleep: pause, random: () => 1, timeoutSeconds: 1 }),
       );
       check(problem, 'SERVICE_TIMEOUT');
       expect(problem.message).toContain('come back later');
@@ -375,7 +375,7 @@ describe('hostile answers', () => {
     await withAnswers(
       [error(503, 'ServiceUnavailable', 'come back later'), () => undefined],
       async (service) => {
-        const problem = await failure(() => open(at(service), { timeoutSeconds: 0.2 }));
+        const problem = await failure(() => open(at(service), { timeoutSeconds: 2 }));
         check(problem, 'SERVICE_TIMEOUT');
         expect(problem.message).toContain('come back later');
       },

@@ -366,7 +366,11 @@ describe('through a proxy', () => {
     await using proxy = await localProxy();
     via(proxy);
     const run = (): Promise<Session> =>
-      open(at(service), { ...required, caBundle: bundle, timeoutSeconds: 0.5 });
+      open(at(service), {
+        ...required,
+        caBundle: bundle,
+        timeoutSeconds: code === 'SERVICE_TIMEOUT' ? 0.5 : 20,
+      });
     expect(await failure(run)).toMatchObject({ code });
   });
 
@@ -383,7 +387,9 @@ describe('through a proxy', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const proxy = server.address() as AddressInfo;
     via(proxy, 'me:hunter2@');
-    const error = await failure(() => open('https://service.example', { ...environment, timeoutSeconds: 2 }));
+    const error = await failure(() =>
+      open('https://service.example', { ...environment, timeoutSeconds: 20 }),
+    );
     expect(error.code).toBe('PROXY_FAILED');
     expect(error.message).toContain(`127.0.0.1:${proxy.port}`);
     expect(connections).toBe(5);

@@ -369,7 +369,7 @@ describe('passwords', () => {
     });
     // Every part of it: parameter size, scheme, signature, nonce, attributes, HMAC.
     for (position of [13, 15, 17, 19, 20, 150, 275, 276, 278, 300, 310, 311, 313, 330, 344]) {
-      const signer = await open(tpm, { password: from(password), timeoutSeconds: 0.3 });
+      const signer = await open(tpm, { password: from(password), timeoutSeconds: 10 });
       expect(await codeOf(signer.sign(message)), `byte ${position}`).toBe('SIGNING_FAILED');
       await signer[Symbol.asyncDispose]();
     }
@@ -414,7 +414,7 @@ describe('a TPM that cannot do it now', () => {
   it('ends at the timeout when it goes on', async () => {
     for (const code of [0x922, 0x902]) {
       const tpm = await start({ fault: failing('sign', code, Infinity) });
-      await using signer = await open(tpm, { key: keyFile(owner, true), timeoutSeconds: 0.3 });
+      await using signer = await open(tpm, { key: keyFile(owner, true), timeoutSeconds: 1 });
       const error = await signer.sign(message).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: 'SIGNING_FAILED' });
       expect((error as Error).message).toContain('TPM_RC_');
