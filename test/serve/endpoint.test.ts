@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
@@ -415,6 +416,39 @@ describe('the endpoint', () => {
     for (const length of ['', 'Content-Length: 0\r\n']) {
       expect(statuses(await raw(`${head}${length}\r\n`))).toEqual(['200']);
     }
+  });
+
+  describe('at its end', () => {
+    /** A client that has sent the first part of what it sends; all that comes back, once it is cut off. */
+    const client = async (first: string) => {
+      const socket = connect(Number(new URL(endpoint.url ?? '').port), '127.0.0.1');
+      socket.write(first);
+      let answers = '';
+      socket.setEncoding('utf8').on('data', (part: string) => (answers += part));
+      const ended = once(socket, 'close').then(() => answers);
+      // Its bytes are there before what the next exchange brings.
+      await ask('/healthz');
+      return { socket, ended };
+    };
+    const timeOf = async (work: Promise<unknown>): Promise<number> => {
+      const began = Date.now();
+      await work;
+      return Date.now() - began;
+    };
+
+    it('waits for who is still asking, and no longer than that takes', async () => {
+      const { socket, ended } = await client('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n');
+      const closed = endpoint.close(10_000);
+      socket.write('\r\n');
+      expect(await timeOf(closed)).toBeLessThan(5000);
+      expect(statuses(await ended)).toEqual(['200']);
+    });
+
+    it('cuts off who never comes to an end', async () => {
+      const { ended } = await client('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n');
+      expect(await timeOf(endpoint.close(100))).toBeLessThan(5000);
+      expect(await ended).toBe('');
+    });
   });
 
   it('answers for addresses of every kind, and for no name, where it listens on all of them', async () => {
