@@ -348,6 +348,14 @@ describe('a cache that cannot be used is done without, with a warning', () => {
     accessKey(outcome, warning);
   });
 
+  it("where a pipe is in its entry's place, which nobody waits for", async () => {
+    accessKey(await session());
+    const [name = ''] = await readdir(cache);
+    await rm(path.join(cache, name));
+    await runProgram('mkfifo', ['-m', '600', path.join(cache, name)]);
+    accessKey(await session(), /warning: the cache .* is not used: it is no file\n/);
+  });
+
   it('where its entry is damaged, which is replaced without a word', async () => {
     const first = accessKey(await session());
     const [name = ''] = await readdir(cache);
