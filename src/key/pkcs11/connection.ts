@@ -38,6 +38,8 @@ export class Connection {
   #pending: Pending | undefined;
   #timer: NodeJS.Timeout | undefined;
   #call: string | undefined;
+  /** How the process ended, once it has. */
+  #end: string | undefined;
   #pinError: RolesAnywhereError | undefined;
 
   private constructor(settings: ConnectionSettings) {
@@ -48,7 +50,8 @@ export class Connection {
     this.#child.hold(false);
     void this.#child.exited.then(({ code, signal }) => {
       const how = signal === null ? `ended with exit code ${String(code)}` : `crashed (${signal})`;
-      this.#fail(`${this.#where()} ${how}${this.#call === undefined ? '' : ` in ${this.#call}`}`);
+      this.#end = `${this.#where()} ${how}${this.#call === undefined ? '' : ` in ${this.#call}`}`;
+      this.#fail(this.#end);
     });
   }
 
@@ -69,6 +72,8 @@ export class Connection {
     name: Name,
     params: Requests[Name]['params'],
   ): Promise<Requests[Name]['result']> {
+    // Nobody was asking then: a new one may do it.
+    if (this.#end !== undefined) throw crashed(this.#end, true);
     this.#child.hold(true);
     this.#pinError = undefined;
     try {
@@ -141,11 +146,7 @@ export class Connection {
   }
 
   #fail(message: string): void {
-    this.#pending?.reject(
-      new RolesAnywhereError('PKCS11_FAILED', message, {
-        hint: 'this is a defect of the module, its middleware or the token: look for their logs',
-      }),
-    );
+    this.#pending?.reject(crashed(message, false));
   }
 
   #where(): string {
@@ -155,6 +156,11 @@ export class Connection {
   #send(message: ToHost): void {
     this.#child.send(message);
   }
+}
+
+function crashed(message: string, lost: boolean): RolesAnywhereError {
+  const hint = 'this is a defect of the module, its middleware or the token: look for their logs';
+  return toError({ code: 'PKCS11_FAILED', message, hint, lost });
 }
 
 function asPinError(error: unknown): RolesAnywhereError {

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { issue, makeAuthority } from '../../support/pki.ts';
 import { buildWrapper, countCalls, makeSoftHsm, softHsmModule } from '../../support/softhsm.ts';
@@ -193,6 +195,16 @@ describe('a module that', () => {
     expect(message).toContain('SIGSEGV');
     set('WRAPPER_CRASH', '');
     expect(await signsFor(crashing, publicKey)).toBe(true);
+  });
+
+  it('crashes while nobody asks it is started again for the next signature', async () => {
+    const { signer } = await openIt({ callTimeoutSeconds: 5 });
+    const { stdout } = await promisify(execFile)('pgrep', ['-P', String(process.pid), '-f', 'pkcs11-host']);
+    for (const child of stdout.trim().split('\n').map(Number)) {
+      process.kill(child, 'SIGKILL');
+      await waitUntil(() => Promise.resolve(!existsSync(`/proc/${child}`)));
+    }
+    expect(await signsFor(signer, publicKey)).toBe(true);
   });
 
   it('crashes at its start is named', async () => {
