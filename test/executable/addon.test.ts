@@ -1,10 +1,31 @@
-import { chown, mkdtemp, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import {
+  chown,
+  copyFile,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { run, runProgram } from '../support/command.ts';
-import { commandWords } from '../support/emulator-process.ts';
-import { softHsmModule } from '../support/softhsm.ts';
+import {
+  commandFile,
+  commandWords,
+  sessionWords,
+  startEmulatorProcess,
+} from '../support/emulator-process.ts';
+import { issue, makeAuthority } from '../support/pki.ts';
+import { startServe } from '../support/serve-process.ts';
+import { makeSoftHsm, softHsmModule } from '../support/softhsm.ts';
 import { requirePart } from '../support/system-parts.ts';
 
 // The addon of PKCS#11 is unpacked into the temporary directory, where others may write too.
@@ -55,6 +76,35 @@ it.each<[string, (addon: string) => Promise<void>]>([
   await spoil(addon);
   expect((await ask()).stderr).toEqual(noSuchKey);
   expect(await readFile(addon)).toEqual(genuine);
+});
+
+it('loads again for a service whose executable was replaced or removed', async () => {
+  await using hsm = await makeSoftHsm();
+  const authority = makeAuthority();
+  const token = await hsm.makeToken('kept');
+  await token.importPair(issue(authority), { id: '01', label: 'leaf' });
+  const program = join(folder, 'program');
+  await copyFile(commandFile, program);
+  await writeFile(join(folder, 'ca.pem'), authority.certificatePem);
+  const service = await startEmulatorProcess(['--trust-anchor', join(folder, 'ca.pem')]);
+  const pair = { certificate: token.uri(), key: token.uri() };
+  const line = [...sessionWords(service, pair).slice(1), '--port', '0', '--pkcs11-lib', softHsmModule];
+  try {
+    await using serve = await startServe([...line, '--key-password-from', 'env:PIN'], {
+      command: [program],
+      env: { ...hsm.env, PIN: '1234', TMPDIR: folder },
+    });
+    await rm(program);
+    const { stdout } = await promisify(execFile)('pgrep', ['-P', String(serve.child.pid)]);
+    process.kill(Number(stdout), 'SIGKILL');
+    await expect.poll(() => existsSync(`/proc/${stdout.trim()}`)).toBe(false);
+    const from = serve.log().length;
+    serve.child.kill('SIGHUP');
+    await serve.logged('credentials', from);
+    expect(serve.log().slice(from)).toContain('note: credentials until');
+  } finally {
+    await service.close();
+  }
 });
 
 it('is told from a broken token where it cannot be unpacked', async () => {

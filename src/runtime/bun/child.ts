@@ -7,6 +7,7 @@ declare const Bun: {
   spawn(
     command: readonly string[],
     options: {
+      readonly argv0: string;
       readonly stdio: readonly ['ignore', number, number];
       readonly serialization: 'advanced';
       readonly ipc: (message: unknown) => void;
@@ -21,12 +22,16 @@ declare const Bun: {
   };
 };
 
+/** On Linux this very program, though its file may have been removed or be another's by now. */
+const self = process.platform === 'linux' ? '/proc/self/exe' : process.execPath;
+
 /** What child.ts does on Node.js: the executable starts itself, with the word that stands for the script. */
 export function startChild(word: string, onMessage: (message: unknown) => void): Child {
   let exit: (how: ChildExit) => void;
   const exited = new Promise<ChildExit>((resolve) => (exit = resolve));
   let isGone = false;
-  const child = Bun.spawn([process.execPath, word, String(process.pid)], {
+  const child = Bun.spawn([self, word, String(process.pid)], {
+    argv0: process.execPath,
     stdio: ['ignore', 2, 2],
     serialization: 'advanced',
     ipc: onMessage,
