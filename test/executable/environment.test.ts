@@ -134,6 +134,14 @@ describe('the working directory', () => {
   });
 });
 
+it('does not start in a directory that has been removed, and does nothing else there', async () => {
+  const script = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"';
+  const line = ['-c', script, file('removed'), ...commandWords(), ...session()];
+  const { code, stdout, stderr } = await runProgram('/bin/sh', line);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain('working directory');
+});
+
 describe('its name', () => {
   it.each(['bun', 'bunx', 'node', 'aws_signing_helper'])('%s changes nothing', async (name) => {
     const as = file(name);
