@@ -132,6 +132,14 @@ describe('GetClusterCredentials', () => {
     expect(code(await getCredentials(change))).toEqual([404, 'ClusterNotFound']);
   });
 
+  test.each(['localhost', 'missing.example.com', '-a.example.com'])(
+    'finds no cluster at %s',
+    async (name) => {
+      const answer = await ask('GetClusterCredentials', { DbUser: 'etl', CustomDomainName: name });
+      expect(code(answer)).toEqual([404, 'ClusterNotFound']);
+    },
+  );
+
   test.each([{ ClusterIdentifier: 'sales' }, { DbUser: 'etl' }])(
     'with %j alone is refused',
     async (given) => {

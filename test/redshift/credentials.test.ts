@@ -127,6 +127,12 @@ describe('a provisioned cluster', () => {
     expect(received[0]?.body).not.toContain('ClusterIdentifier');
   });
 
+  test('at the host that was given, rather than by its custom domain', async () => {
+    const request = { customDomain: 'w.example.com', dbUser: 'etl', host: '::1' };
+    const { outcome } = await ask([login('GetClusterCredentials')], request);
+    expect(outcome).toMatchObject({ host: '::1', port: 5439 });
+  });
+
   test('the port that was given, at the host that is described', async () => {
     const { outcome } = await ask([login('GetClusterCredentials'), described], {
       cluster: 'warehouse',
@@ -286,6 +292,7 @@ describe('a refusal', () => {
     ['InvalidClientTokenId', 403, /credentials/],
     ['SignatureDoesNotMatch', 403, /^$/],
     ['Unheard', 400, /^$/],
+    ['Cluster', 400, /^$/],
   ])('%s has the service’s words and the cure', async (code, status, hint) => {
     const { outcome } = await ask([refusal(code, 'User: x is not authorized', status)], etl);
     const error = ourError(outcome);
@@ -318,6 +325,7 @@ describe('an answer that is unusable', () => {
     ['no user', xmlLogin('', 'canary', inAnHour.toISOString())],
     ['an expiration that is past', xmlLogin('IAM:etl', 'canary', past)],
     ['an expiration that is no time', xmlLogin('IAM:etl', 'canary', 'soon')],
+    ['an expiration in no time zone', xmlLogin('IAM:etl', 'canary', '2999-01-01T00:00:00')],
   ])('%s', async (_, answer) => {
     const { outcome } = await ask([answer], etl);
     const error = ourError(outcome);
@@ -349,8 +357,13 @@ describe('an answer that is unusable', () => {
     },
   );
 
-  test('a cluster without an address', async () => {
-    const paused = '<DescribeClustersResponse><DescribeClustersResult/></DescribeClustersResponse>';
+  test.each([
+    '',
+    '<Clusters><Cluster><Endpoint><Port>5439</Port></Endpoint></Cluster></Clusters>',
+    '<Clusters><Cluster><Endpoint><Address></Address><Port>5439</Port></Endpoint></Cluster></Clusters>',
+    '<Clusters><Cluster><Endpoint><Address>h</Address></Endpoint></Cluster></Clusters>',
+  ])('a cluster without an address: %s', async (clusters) => {
+    const paused = `<DescribeClustersResponse><DescribeClustersResult>${clusters}</DescribeClustersResult></DescribeClustersResponse>`;
     const answers = [login('GetClusterCredentials'), { status: 200, body: paused }];
     const { outcome } = await ask(answers, { cluster: 'warehouse', dbUser: 'etl' });
     expect(outcome).toMatchObject({

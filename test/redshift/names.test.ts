@@ -50,7 +50,7 @@ const cases: Readonly<Record<NameOption, { takes: readonly string[]; refuses: re
   },
   'db-user': {
     takes: ['etl', 'Etl', 'a+b@c.d', long(64)],
-    refuses: ['', 'IAM:etl', '1', 'a/b', 'public', 'PUBLIC', 'user', 'Wallet', 'a"b', long(65)],
+    refuses: ['', long(1000), 'IAM:etl', '1', 'a/b', 'public', 'PUBLIC', 'user', 'Wallet', 'a"b', long(65)],
   },
   'db-group': {
     takes: ['readers', 'a_b+c.d@e-1'],
@@ -73,6 +73,7 @@ describe.each(Object.entries(cases))('--%s', (option, { takes, refuses }) => {
     });
     expect(error.code).toBe('INVALID_ARGUMENT');
     expect(error.message).toContain(`--${option}`);
+    expect(error.message.length).toBeLessThan(200);
     expect(error.hint).not.toBe('');
   });
 });

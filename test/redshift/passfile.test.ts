@@ -43,6 +43,11 @@ test.each([
     'h:5439:dev:IAM\\:etl:new\n# é\n*:*:*:*:p\n',
   ],
   ['*:*:*:*:p\nh:5439:dev:IAM\\:etl:old\n', 'h:5439:dev:IAM\\:etl:new\n*:*:*:*:p\n'],
+  // What only speaks of it.
+  [
+    '# h:5439:dev:IAM\\:etl:p\nx.h:5439:dev:IAM\\:etl:p\n',
+    'h:5439:dev:IAM\\:etl:new\n# h:5439:dev:IAM\\:etl:p\nx.h:5439:dev:IAM\\:etl:p\n',
+  ],
   // Others of nearly the same name, and a last line without its end.
   [
     'h:5439:dev:IAM\\:etl2:p\nh:54390:dev:IAM\\:etl:p',
@@ -100,10 +105,16 @@ test('the password is replaced when its time comes, for as long as the command r
   await clock.advance(15 * 60_000);
   expect(next.mock.calls).toHaveLength(calls);
 
+  // The same once more is news, after what went well.
+  next.mockRejectedValue(new Error('canary'));
+  await clock.advance(6 * 60_000);
+  expect(warnings).toHaveLength(3);
+  const atEnd = next.mock.calls.length;
+
   signal.abort();
   await kept;
   await clock.advance(60 * 60_000);
-  expect(next.mock.calls).toHaveLength(calls);
+  expect(next.mock.calls).toHaveLength(atEnd);
 });
 
 test('a command that ends is kept up by nothing that the service has yet to answer', async () => {

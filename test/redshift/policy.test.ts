@@ -64,6 +64,14 @@ describe('the least that a role needs', () => {
       },
     ],
     [
+      'in a workgroup whose address is known',
+      { workgroup: 'reports', host: 'h' },
+      {
+        'redshift-serverless:GetCredentials':
+          'arn:aws:redshift-serverless:eu-central-1:111122223333:workgroup/*',
+      },
+    ],
+    [
       'in China',
       { region: 'cn-north-1', cluster: 'warehouse', host: 'h' },
       {

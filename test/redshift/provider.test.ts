@@ -84,6 +84,16 @@ test('while there is no new one the last is given, to its end, and the service i
   expect((await failure(() => it.login())).code).toBe('SERVICE_REFUSED');
 });
 
+test('but not beyond its end, nor to who wants another', async () => {
+  await using it = await start([made('first'), denied]);
+  await it.password();
+  expect((await failure(() => it.login({ forceRefresh: true }))).code).toBe('SERVICE_REFUSED');
+  await it.clock.advance(15 * minute - 5000);
+  expect(await it.password()).toBe('first');
+  await it.clock.advance(6000);
+  expect((await failure(() => it.login())).code).toBe('SERVICE_REFUSED');
+});
+
 test("what the program's own source of AWS credentials says is not told, for it may hold a secret", async () => {
   let fails = false;
   const source = () => (fails ? Promise.reject(new TypeError('canary')) : Promise.resolve(aws));

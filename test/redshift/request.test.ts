@@ -16,6 +16,8 @@ test.each<[string, Given]>([
   ['the port 0', { cluster: 'c', port: 0 }],
   ['a port beyond all', { cluster: 'c', port: 65_536 }],
   ['a wrong name', { cluster: 'c', dbUser: 'u', dbGroups: ['good', 'Bad'] }],
+  ['a host with its port', { cluster: 'c', host: 'h:5439' }],
+  ['a domain name of one word', { customDomain: 'warehouse' }],
   ['a reserved word', { cluster: 'c', database: 'user' }],
 ])('refuses %s', async (_, given) => {
   expect((await failure(() => prepareDatabase({ region: 'us-east-1', ...given }))).code).toBe(
