@@ -33,7 +33,8 @@ export interface Finding {
 }
 
 /**
- * Walks the whole way to the database, a step at a time, and says what holds.
+ * Walks the whole way to the database, a step at a time, and says what holds. Nothing comes out of a cache: what is true
+ * now is not in one.
  *
  * @throws RolesAnywhereError at the first step that fails, with its likely cause as the hint
  */

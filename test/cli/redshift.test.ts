@@ -333,7 +333,7 @@ describe('with AWS credentials of the environment', () => {
     const soon = new Date(Date.now() + 3000).toISOString();
     const answers = [login('first', `<NextRefreshTime>${soon}</NextRefreshTime>`), login('second')];
     await using service = await localService(answers);
-    const script = `test -z "$PGPASSWORD"; echo "$PGPASSFILE $PGUSER"; cp "$PGPASSFILE" "$PGPASSFILE.first"
+    const script = `echo "$PGPASSFILE $PGUSER \${PGPASSWORD-without}"; cp "$PGPASSFILE" "$PGPASSFILE.first"
       for i in $(seq 300); do grep -q :second "$PGPASSFILE" && break; sleep 0.1; done; cat "$PGPASSFILE"`;
     const { code, stdout, stderr } = await run(
       ['redshift', 'exec', ...line.slice(2), '--refresh-pgpass', file, '--', 'sh', '-c', script],
@@ -344,7 +344,7 @@ describe('with AWS credentials of the environment', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const lines = (password: string): string =>
       `h:5439:dev:IAMR\\:role:${password}\n# mine\nother:5439:*:me:secret\n`;
-    expect(stdout).toBe(`${file} IAMR:role\n${lines('second')}`);
+    expect(stdout).toBe(`${file} IAMR:role without\n${lines('second')}`);
     expect(await readFile(`${file}.first`, 'utf8')).toBe(lines('first'));
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });

@@ -126,8 +126,7 @@ export async function policy({ values }: Reading<'redshift policy'>): Promise<vo
 export async function check({ values }: Reading<'redshift check'>): Promise<void> {
   const reporter = stderrReporter(values.debug);
   const tls = tlsOptions(values, reporter);
-  // What is true now is not in a cache.
-  await using redshift = await openRedshift({ ...values, 'no-cache': true, cache: false }, reporter);
+  await using redshift = await openRedshift(values, reporter);
   for await (const { step, holds } of checkRedshift({ ...redshift, tls })) {
     print(harmless(`${`${step}:`.padEnd(13)}${holds}`) + '\n');
   }
