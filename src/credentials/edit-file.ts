@@ -192,7 +192,7 @@ function unwritable(path: string, reason: string, cause?: unknown): RolesAnywher
 const folderToo = 'the file is replaced by a new one: its folder must be writable too';
 const cures: Readonly<Record<string, string>> = {
   EACCES: folderToo,
-  EPERM: folderToo,
+  EPERM: 'the file is replaced by a new one: neither it nor its folder may be immutable (lsattr tells)',
   EROFS: folderToo,
   EBUSY: 'the file is replaced by a new one: mount its folder, not the file alone',
 };

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { run } from '../support/command.ts';
+import { run, runProgram } from '../support/command.ts';
 import { commandWords, sessionWords, startEmulatorProcess } from '../support/emulator-process.ts';
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { askImds, startServe } from '../support/serve-process.ts';
@@ -117,6 +117,13 @@ describe('serve', () => {
       const { code } = await run(['serve', ...words, '--container-token-file', file]);
       expect(code).toBe(6);
       await expect(stat(join(folder, 'victim'))).rejects.toThrow();
+    });
+
+    it('nor for a pipe, which it does not wait for', async () => {
+      const file = join(folder, 'pipe');
+      await runProgram('mkfifo', ['-m', '600', file]);
+      const { code } = await run(['serve', ...words, '--container-token-file', file]);
+      expect(code).toBe(6);
     });
   });
 

@@ -44,7 +44,7 @@ describe('the metrics, as Prometheus reads them', () => {
       },
     };
     const metrics = new Metrics(opened);
-    metrics.opened(0.2);
+    metrics.opened(0.25);
     metrics.opened(7);
     metrics.opened(100);
     metrics.failed(new RolesAnywhereError('SERVICE_REFUSED', 'no'));
@@ -63,7 +63,7 @@ describe('the metrics, as Prometheus reads them', () => {
       [`${bucket}10.0`]: 2,
       [`${bucket}60.0`]: 2,
       [`${bucket}+Inf`]: 3,
-      'histogram seconds rolesanywhere_session_opening_seconds_sum ': 107.2,
+      'histogram seconds rolesanywhere_session_opening_seconds_sum ': 107.25,
       'counter  rolesanywhere_session_failures_total code=SERVICE_REFUSED': 2,
       'counter  rolesanywhere_session_failures_total code=INTERNAL': 1,
       'gauge  rolesanywhere_consecutive_failures ': 2,

@@ -172,6 +172,6 @@ function findHost(): string {
   const script = findHostScript();
   if (script !== undefined) return script;
   throw new RolesAnywhereError('PKCS11_UNAVAILABLE', 'pkcs11-host.cjs is missing from this package', {
-    hint: 'run npm run build',
+    hint: 'leave this package out of what a bundler makes (external), or run npm run build',
   });
 }
