@@ -15,8 +15,13 @@ export function seal(bun) {
   for (const name of ['BUN_BE_BUN', 'BUN_OPTIONS', 'BUN_INSPECT', 'BUN_INSPECT_PRELOAD']) {
     if (!names.has(name)) throw new Error(`${name} is no C string in this Bun: see scripts/bun/seal.mjs`);
   }
-  // It asks for this one otherwise: it would show the headers of what we send.
-  for (const start of occurrences(bun, 'BUN_CONFIG_VERBOSE_FETCH')) bun[start] = 0;
+  // These it looks for in its own copy of the environment, by names that stand in it one behind the other: they would show
+  // the headers of what we send, or leave it a byte of memory. A dot is before those in its JavaScript.
+  for (const family of ['BUN_CONFIG_', 'BUN_FEATURE_FLAG_', 'BUN_GARBAGE_', 'BUN_GC_']) {
+    for (const start of occurrences(bun, family)) {
+      if (bun.toString('latin1', start - 1, start) !== '.') bun[start] = 0;
+    }
+  }
   sealEngine(bun);
 }
 

@@ -58,9 +58,10 @@ describe('the environment', () => {
 
   it('none of the variables that Bun knows by its own name changes anything', async () => {
     const bun = await readFile((await fetchBun(hostTarget())).path, 'latin1');
-    const names = [...new Set(bun.match(/(?<=\0)BUN_[A-Z\d_]+(?=\0)/g))];
+    // Some stand in it one behind the other.
+    const names = [...new Set(bun.match(/BUN_(?:(?!BUN_)[A-Z\d_])+/g))];
     expect(names.length).toBeGreaterThan(50);
-    for (const value of ['1', './evil.js']) {
+    for (const value of ['0', '1', './evil.js']) {
       const env = Object.fromEntries(names.map((name) => [name, value]));
       expect(await run(['version'], { env, cwd: folder })).toEqual(version);
       const { code, stderr } = await run(session(), { env, cwd: folder });
