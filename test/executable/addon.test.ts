@@ -1,21 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import {
-  chown,
-  copyFile,
-  mkdtemp,
-  readFile,
-  readdir,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { asRoot } from '../support/as-root.ts';
 import { run, runProgram } from '../support/command.ts';
 import {
   commandFile,
@@ -48,7 +38,7 @@ it('is for its owner alone, and stays one file', async () => {
   }
 });
 
-it.each<[string, (addon: string) => Promise<void>]>([
+it.each<[string, (addon: string) => Promise<unknown>]>([
   [
     'a link',
     async (addon) => {
@@ -56,15 +46,7 @@ it.each<[string, (addon: string) => Promise<void>]>([
       await symlink(join(folder, 'elsewhere'), addon);
     },
   ],
-  // As root, which is who the tests run as where they install what they need; others cannot make such a file.
-  ...(process.getuid?.() === 0
-    ? [
-        ['of another user', (addon: string) => chown(addon, 1000, 1000)] as [
-          string,
-          (addon: string) => Promise<void>,
-        ],
-      ]
-    : []),
+  ['of another user', (addon) => asRoot(['chown', '65534', addon])],
   ['of another length', (addon) => writeFile(addon, 'x')],
 ])('%s in its place is not loaded', async (_, spoil) => {
   await ask();
