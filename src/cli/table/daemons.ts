@@ -78,7 +78,7 @@ export const daemonCommands = {
         default: 'default',
         // Not another's profile, where `--profile "$UNSET"` was meant to be one's own.
         refusesEmpty: true,
-        description: 'profile to write; added when it is not there',
+        description: 'profile to write; added if it is not there',
       },
       once: { kind: 'flag', group: 'File', description: 'write it once, and end' },
       ...sessionOptions,
