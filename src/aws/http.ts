@@ -276,7 +276,7 @@ function warnIfExposed(url: URL, verifyTls: boolean, reporter: Reporter): void {
 function outOfTime(service: string, seconds: number, last?: RolesAnywhereError): RolesAnywhereError {
   return new RolesAnywhereError(
     'SERVICE_TIMEOUT',
-    `${service} gave no answer within ${seconds} seconds${last === undefined ? '' : `; at last: ${last.message}`}`,
+    `${service} gave no answer within ${seconds} s${last === undefined ? '' : `; at last: ${last.message}`}`,
     { hint: last?.hint ?? 'check the network and proxies, or give more time with --timeout' },
   );
 }

@@ -138,9 +138,7 @@ export class Connection {
     clearTimeout(this.#timer);
     if (this.#pending === undefined) return; // It is closing, which has its own limit.
     this.#timer = setTimeout(() => {
-      this.#fail(
-        `${this.#where()} did not return from ${this.#call ?? 'its start'} within ${seconds} seconds`,
-      );
+      this.#fail(`${this.#where()} did not return from ${this.#call ?? 'its start'} within ${seconds} s`);
       this.#child.kill();
     }, seconds * 1000);
   }

@@ -76,7 +76,7 @@ class Limits {
   constructor({ timeoutSeconds, interrupt }: TpmAccess) {
     this.#interrupt = interrupt;
     this.#timer = setTimeout(() => {
-      const silent = new TpmFault(`the TPM did not answer within ${timeoutSeconds} seconds`, {
+      const silent = new TpmFault(`the TPM did not answer within ${timeoutSeconds} s`, {
         hint: 'another program may hold it, or it may be broken',
       });
       this.#soft.abort(silent);
