@@ -1,5 +1,5 @@
 import { editFile } from '../credentials/edit-file.ts';
-import { describeFailure } from '../credentials/failure.ts';
+import { describeFailure, isSameReason } from '../credentials/failure.ts';
 import type { Reporter } from '../reporter.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DatabaseConnection } from './connection.ts';
@@ -69,7 +69,7 @@ export async function keepPasswordFresh(options: PassfileOptions): Promise<void>
   });
   const isOver = (): boolean => signal.aborted;
   let current = options.first;
-  let told = '';
+  let told: unknown;
   for (let wait = 0; ; wait = pace) {
     // By a clock that nobody sets.
     const due = clock.elapsed() + Math.max(wait, current.refreshAt.getTime() - clock.now().getTime());
@@ -84,13 +84,13 @@ export async function keepPasswordFresh(options: PassfileOptions): Promise<void>
         await writePassword(file, renewed.connection, signal);
       }
       current = renewed;
-      told = '';
+      told = undefined;
     } catch (error) {
-      const { message, hint } = describeFailure(error);
-      if (message !== told && !isOver()) {
+      if (!isSameReason(told, error) && !isOver()) {
+        const { message, hint } = describeFailure(error);
         reporter.warn(`cannot refresh the password in ${file}: ${message}`, hint);
       }
-      told = message;
+      told = error;
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from '../aws/http.ts';
-import { describeFailure } from '../credentials/failure.ts';
+import { daily } from '../credentials/daily.ts';
+import { describeFailure, isSameReason } from '../credentials/failure.ts';
 import { type Reporter, silent } from '../reporter.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { type AwsCredentialSource, type DatabaseCredentials, getDatabaseCredentials } from './credentials.ts';
@@ -44,9 +45,10 @@ const pace = 15_000;
 export function redshiftLogin(options: RedshiftOptions): RedshiftLoginProvider {
   const { credentials, reporter = silent, clock = systemClock, ...rest } = options;
   const request = prepareDatabase(rest);
-  const connection = { ...rest, reporter };
+  const connection = { ...rest, reporter: daily(reporter, () => clock.now()) };
   let held: { readonly login: RedshiftLogin; readonly due: number; readonly end: number } | undefined;
   let flight: Promise<RedshiftLogin> | undefined;
+  let told: unknown;
 
   const renew = async (): Promise<RedshiftLogin> => {
     const made = await getDatabaseCredentials(request, credentials, connection);
@@ -54,6 +56,7 @@ export function redshiftLogin(options: RedshiftOptions): RedshiftLoginProvider {
     const { dbUser, dbPassword, expiration, host, port, database } = made;
     const login = { dbUser, dbPassword, expiration, host, port, database };
     held = { login, due: now + due, end: now + end };
+    told = undefined;
     return login;
   };
   return async ({ forceRefresh = false } = {}) => {
@@ -64,8 +67,11 @@ export function redshiftLogin(options: RedshiftOptions): RedshiftLoginProvider {
     } catch (error) {
       const now = clock.elapsed();
       if (forceRefresh || held === undefined || now >= held.end) throw error;
-      const { message, hint } = describeFailure(error);
-      reporter.warn(`the last database login stays in use: ${message}`, hint);
+      if (!isSameReason(told, error)) {
+        const { message, hint } = describeFailure(error);
+        reporter.warn(`the last database login stays in use: ${message}`, hint);
+      }
+      told = error;
       held = { ...held, due: Math.min(now + pace, held.end) };
       return held.login;
     }

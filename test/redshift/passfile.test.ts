@@ -76,9 +76,13 @@ test('the password is replaced when its time comes, for as long as the command r
   await clock.advance(9.9 * 60_000);
   expect(next).not.toHaveBeenCalled();
 
-  // The service is down: told once, tried again, and the file stays.
-  const reason = 'no answer';
-  next.mockRejectedValue(new RolesAnywhereError('SERVICE_TIMEOUT', reason, { hint: 'wait' }));
+  // The service refuses: told once, tried again, and the file stays.
+  const reason = 'no more, request id 4af2-';
+  next.mockImplementation(() =>
+    Promise.reject(
+      new RolesAnywhereError('SERVICE_REFUSED', `${reason}${next.mock.calls.length}`, { hint: 'wait' }),
+    ),
+  );
   await clock.advance(60_000);
   expect(next.mock.calls.length).toBeGreaterThan(2);
   expect(next.mock.calls.length).toBeLessThan(6);
@@ -98,9 +102,14 @@ test('the password is replaced when its time comes, for as long as the command r
 
   next.mockResolvedValue({ connection: connection('second'), refreshAt: minutes(20) });
   await clock.advance(20_000);
-  await vi.waitFor(async () => {
-    expect(await contents()).toContain(':second\n');
-  });
+  // The file is there before its writer goes on: until the folder is on the disk too.
+  await vi.waitFor(
+    () => {
+      expect(clock.isAwaited).toBe(true);
+    },
+    { timeout: 20_000 },
+  );
+  expect(await contents()).toContain(':second\n');
   const calls = next.mock.calls.length;
   await clock.advance(15 * 60_000);
   expect(next.mock.calls).toHaveLength(calls);

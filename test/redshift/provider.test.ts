@@ -18,10 +18,11 @@ const made = (password: string): Scripted => ({
   status: 200,
   body: `<GetClusterCredentialsResponse><GetClusterCredentialsResult><DbUser>IAM:etl</DbUser><DbPassword>${password}</DbPassword><Expiration>${new Date(Date.now() + 15 * minute).toISOString()}</Expiration></GetClusterCredentialsResult></GetClusterCredentialsResponse>`,
 });
-const denied: Scripted = {
+const refused = (requestId = 'id-0', words = 'not any more'): Scripted => ({
   status: 403,
-  body: '<ErrorResponse><Error><Code>AccessDenied</Code><Message>not any more</Message></Error></ErrorResponse>',
-};
+  body: `<ErrorResponse><Error><Code>AccessDenied</Code><Message>${words}</Message></Error><RequestId>${requestId}</RequestId></ErrorResponse>`,
+});
+const denied = refused();
 
 async function start(
   answers: readonly Scripted[],
@@ -34,7 +35,6 @@ async function start(
   const options: RedshiftOptions = {
     ...{ region: 'us-east-1', cluster: 'warehouse', dbUser: 'etl', host: 'h' },
     credentials,
-    proxy: 'none',
     reporter: { warn: (text) => warnings.push(text), debug: () => undefined },
     clock,
   };
@@ -44,7 +44,8 @@ async function start(
   const close = async (): Promise<void> => {
     await service[Symbol.asyncDispose]();
   };
-  return { clock, login, password, warnings, asked: service.received, [Symbol.asyncDispose]: close };
+  const { port, received: asked } = service;
+  return { port, clock, login, password, warnings, asked, [Symbol.asyncDispose]: close };
 }
 
 test('one call gives all who ask their login, until the next is due', async () => {
@@ -82,6 +83,37 @@ test('while there is no new one the last is given, to its end, and the service i
   expect(it.asked).toHaveLength(3);
   await it.clock.advance(4 * minute);
   expect((await failure(() => it.login())).code).toBe('SERVICE_REFUSED');
+});
+
+test('why there is no new one is told once, and again after one that came', async () => {
+  await using it = await start([
+    ...[made('first'), refused('id-1'), refused('id-2'), refused('id-3', 'for good')],
+    ...[made('second'), refused('id-4', 'for good')],
+  ]);
+  await it.password();
+  await it.clock.advance(11 * minute);
+  for (let i = 0; i < 3; i++) {
+    expect(await it.password()).toBe('first');
+    await it.clock.advance(0.5 * minute);
+  }
+  const both: unknown[] = [expect.stringContaining('not any more'), expect.stringContaining('for good')];
+  expect(it.warnings).toEqual(both);
+  expect(await it.password()).toBe('second');
+  await it.clock.advance(11 * minute);
+  expect(await it.password()).toBe('second');
+  expect(it.warnings).toEqual([...both, both[1]]);
+  expect(it.asked).toHaveLength(6);
+});
+
+test('a warning about the way to the service is told once, not at each login', async () => {
+  await using it = await start([made('first'), made('second')]);
+  vi.stubEnv('AWS_ENDPOINT_URL_REDSHIFT', 'http://service.test');
+  vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${it.port}`);
+  vi.stubEnv('NO_PROXY', undefined);
+  expect(await it.password()).toBe('first');
+  await it.clock.advance(11 * minute);
+  expect(await it.password()).toBe('second');
+  expect(it.warnings).toEqual([expect.stringContaining('service.test is asked without TLS')]);
 });
 
 test('but not beyond its end, nor to who wants another', async () => {

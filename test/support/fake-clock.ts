@@ -38,6 +38,11 @@ export class FakeClock implements Clock {
     });
   }
 
+  /** Whether anybody waits for time to pass. */
+  get isAwaited(): boolean {
+    return this.#sleepers.size > 0;
+  }
+
   /** Lets time pass, and what waits for it run, in the order of time. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#elapsed + milliseconds;
