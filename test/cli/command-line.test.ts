@@ -240,9 +240,10 @@ describe('what is refused', () => {
     ['credential-process', 'instance-property'],
     ['credential-process', 'cert-selector'],
     ['update', 'profile'],
+    ['redshift url', 'role-arn'],
   ])('%s with an empty --%s', async (command, name) => {
     for (const words of [[`--${name}`, ''], [`--${name}=`], [`--${name}=`, `--${name}=x=1`]]) {
-      const { error, hint } = await refusal(command, ...arns, ...words);
+      const { error, hint } = await refusal(...command.split(' '), ...arns, ...words);
       expect(error).toContain(`--${name} is empty`);
       expect(hint).toContain('leave it out');
     }

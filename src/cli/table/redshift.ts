@@ -1,10 +1,15 @@
 import type { Command, Option } from './kinds.ts';
 import { arnOptions, sessionOptions } from './session.ts';
 
-/** Those of a session, none of them required: without them, AWS credentials come from the environment. */
+/**
+ * Those of a session, none of them required: without them, AWS credentials come from the environment; but not where
+ * `--role-arn "$UNSET"` asks for a session.
+ */
 const optionalSession = {
   ...sessionOptions,
-  ...arnOptions,
+  'trust-anchor-arn': { ...arnOptions['trust-anchor-arn'], refusesEmpty: true },
+  'profile-arn': { ...arnOptions['profile-arn'], refusesEmpty: true },
+  'role-arn': { ...arnOptions['role-arn'], refusesEmpty: true },
   region: {
     ...sessionOptions.region,
     description: "region of the database; the trust anchor's, else AWS_REGION, unless given",
@@ -23,7 +28,7 @@ const optionalSession = {
     ...sessionOptions['no-cache'],
     description: 'get a session and a login of its own',
   },
-};
+} as const satisfies Record<string, Option>;
 
 const databaseOptions = {
   cluster: {
