@@ -16,8 +16,7 @@ const vm = require('vm');
 const names = ['rolesanywhere.cjs', 'credential-process.cjs', 'sessions.cjs', 'cache.cjs'];
 
 const dist = path.join(__dirname, '..', 'dist');
-const caches = path.join(dist, 'code-cache');
-const cache = path.join(caches, `${process.version}-${process.arch}`);
+const cache = path.join(dist, 'code-cache', `${process.version}-${process.arch}`);
 
 /** V8's code for all functions of a script, with the flags that a command will run with. */
 function compile(source) {
@@ -27,13 +26,27 @@ function compile(source) {
   return script.createCachedData();
 }
 
-fs.mkdirSync(caches, { recursive: true });
-// Made aside and moved into place whole.
-const staging = fs.mkdtempSync(path.join(caches, 'new-'));
-for (const name of names) {
-  const source = fs.readFileSync(path.join(dist, name));
-  fs.writeFileSync(path.join(staging, name), Buffer.concat([compile(source.toString()), source]));
+/** Whole or not at all, whoever else is at it; and on the disk before it has its name: V8 runs what is damaged. */
+function place(file, bytes) {
+  const fresh = `${file}.${process.pid}`;
+  try {
+    fs.writeFileSync(fresh, bytes, { flush: true });
+    fs.renameSync(fresh, file);
+  } finally {
+    fs.rmSync(fresh, { force: true });
+  }
 }
-fs.chmodSync(staging, 0o755);
-fs.rmSync(cache, { recursive: true, force: true });
-fs.renameSync(staging, cache);
+
+// For all who may run the program.
+process.umask(0o022);
+try {
+  const entries = names.map((name) => {
+    const source = fs.readFileSync(path.join(dist, name));
+    return { name, bytes: Buffer.concat([compile(source.toString()), source]) };
+  });
+  fs.mkdirSync(cache, { recursive: true });
+  for (const { name, bytes } of entries) place(path.join(cache, name), bytes);
+} catch (error) {
+  console.error(`rolesanywhere: error: ${error.message}`);
+  process.exitCode = 1;
+}

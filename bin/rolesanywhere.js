@@ -22,6 +22,7 @@ function load(name) {
   var file = path.join(__dirname, '..', 'dist', name);
   var source = fs.readFileSync(file);
   var module = new Module(file);
+  // In both, as who looks at what is loaded asks Node.js.
   modules[name] = require.cache[file] = module;
   new (require('vm').Script)(Module.wrap(source.toString()), {
     filename: file,
@@ -31,12 +32,17 @@ function load(name) {
 }
 
 /**
- * An entry ends with the source that it was made from: where that is another now, it is passed over. V8 itself compares
- * its own version and its flags.
+ * An entry ends with the source that it was made from: where that is another now, it is passed over, as one is that cannot
+ * be read. V8 itself compares its own version and its flags.
  */
 function compiled(entry, source) {
-  if (!fs.existsSync(entry)) return undefined;
-  var bytes = fs.readFileSync(entry);
+  var bytes;
+  try {
+    bytes = fs.readFileSync(entry);
+    // eslint-disable-next-line no-unused-vars -- ECMAScript 5 has no catch without a name
+  } catch (_) {
+    return undefined;
+  }
   return bytes.subarray(-source.length).equals(source) ? bytes.subarray(0, -source.length) : undefined;
 }
 

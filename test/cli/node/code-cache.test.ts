@@ -1,13 +1,14 @@
-import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { run } from '../../support/command.ts';
-import { commandFile } from '../../support/emulator-process.ts';
+import { run, runProgram } from '../../support/command.ts';
+import { commandFile, commandWords } from '../../support/emulator-process.ts';
 
 const installed = path.dirname(path.dirname(commandFile));
 const folder = await mkdtemp(path.join(tmpdir(), 'rolesanywhere code cache-'));
 const inFolder = (...names: string[]): string => path.join(folder, ...names);
+const sources = ['cache.cjs', 'credential-process.cjs', 'rolesanywhere.cjs', 'sessions.cjs'];
 const source = inFolder('dist', 'rolesanywhere.cjs');
 const { version } = JSON.parse(await readFile(path.join(installed, 'package.json'), 'utf8')) as {
   version: string;
@@ -73,10 +74,15 @@ describe('the code cache', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${version}\n` });
   });
 
-  it.each(['cut short', 'empty', 'missing'])('may be %s', async (state) => {
+  it.each<[string, (file: string) => Promise<unknown>]>([
+    ['cut short', async (file) => truncate(file, (await stat(file)).size - 1)],
+    ['empty', truncate],
+    ['missing', rm],
+    // For root too, whom no mode keeps out.
+    ['unreadable', (file) => rm(file).then(() => mkdir(file))],
+  ])('may be %s', async (_, spoil) => {
     await makeLyingCache();
-    if (state === 'missing') await rm(await entry());
-    else await truncate(await entry(), state === 'empty' ? 0 : (await readFile(await entry())).length - 1);
+    await spoil(await entry());
     expect(await printsVersion()).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
@@ -84,6 +90,31 @@ describe('the code cache', () => {
     expect(await makeCache()).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expect(await makeCache()).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expect(path.basename(await entry())).toBe('rolesanywhere.cjs');
+  });
+
+  it('may be made by several at once', async () => {
+    for (const outcome of await Promise.all(Array.from({ length: 8 }, makeCache))) {
+      expect(outcome).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    }
+    expect((await readdir(path.dirname(await entry()))).sort()).toEqual(sources);
+  });
+
+  it('is for all who may run the program, whatever the umask of who makes it', async () => {
+    const words = ['-c', 'umask 077; exec "$0" "$@"', ...commandWords(inFolder('bin', 'code-cache.js'))];
+    expect(await runProgram('sh', words)).toMatchObject({ code: 0, stderr: '' });
+    const file = await entry();
+    const made = await Promise.all(
+      [file, path.dirname(file), inFolder('dist', 'code-cache')].map((one) => stat(one)),
+    );
+    expect(made.map(({ mode }) => mode & 0o777)).toEqual([0o644, 0o755, 0o755]);
+  });
+
+  it('is made whole or not at all, and in one line says why not', async () => {
+    await rm(inFolder('dist', 'sessions.cjs'));
+    const { code, stdout, stderr } = await makeCache();
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^rolesanywhere: error: .*sessions\.cjs.*\n$/);
+    expect(await readdir(inFolder('dist'))).not.toContain('code-cache');
   });
 
   it('has one instance of each file, cached or not', async () => {
