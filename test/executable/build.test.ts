@@ -42,8 +42,9 @@ it('lies in the order of a run, as recorded in scripts/bun/bytecode.order', asyn
   const [used, known] = [await functions(now), new Set(await functions('scripts/bun/bytecode.order'))];
   await rm(now);
   expect(used.length).toBeGreaterThan(200);
-  // Some change every week. Below this, `npm run build:exe -- --record-order`.
-  expect(used.filter((name) => known.has(name)).length / used.length).toBeGreaterThan(0.85);
+  // Some change every week, and what is not in it only lies further behind.
+  const share = used.filter((name) => known.has(name)).length / used.length;
+  expect(share, 'it is time for: npm run build:exe -- --record-order').toBeGreaterThan(0.85);
 });
 
 it('comes with its sums, which sha256sum checks', async () => {
