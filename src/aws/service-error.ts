@@ -63,6 +63,11 @@ export function describe({ status, code, message, requestId }: ServiceErrorDetai
   return `${message === '' ? 'no words given' : message} (${facts.filter((fact) => fact !== undefined).join(', ')})`;
 }
 
+/** A text that `describe` had a part in, without what is another at each attempt. */
+export function withoutRequestId(text: string): string {
+  return text.replace(/request id [^\s,)]*/g, '');
+}
+
 /** Said by every service that verifies signatures, each in words of its own. Without the u flag: see certificate/name.ts. */
 const wrongSignature = /invalid signature|signature.*(?:expired|match|not valid)|signing date/i;
 const signatureHint =

@@ -1,3 +1,4 @@
+import { withoutRequestId } from '../aws/service-error.ts';
 import type { Reporter } from '../reporter.ts';
 
 const day = 86_400_000;
@@ -12,9 +13,10 @@ export function daily(reporter: Reporter, now = () => new Date()): Reporter {
     },
     warn(message, hint) {
       const time = now().getTime();
+      const words = withoutRequestId(message);
       for (const [known, at] of told) if (Math.abs(time - at) >= day) told.delete(known);
-      if (told.has(message)) return;
-      told.set(message, time);
+      if (told.has(words)) return;
+      told.set(words, time);
       reporter.warn(message, hint);
     },
   };

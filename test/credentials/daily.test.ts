@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { describe } from '../../src/aws/service-error.ts';
 import { daily } from '../../src/credentials/daily.ts';
 
 it('passes each warning on once a day, and everything else always', () => {
@@ -22,4 +23,15 @@ it('passes each warning on once a day, and everything else always', () => {
   // A clock that was set back does not silence them for longer.
   now = new Date('2029-01-01T00:00:00Z');
   expect(tell()).toEqual(['w', 'W', ...others]);
+});
+
+it('takes a refusal for the same, whatever its request id', () => {
+  const said: string[] = [];
+  const told = daily({ warn: (message) => said.push(message), debug: () => undefined });
+  const refusal = (code: string, requestId: string): string =>
+    describe({ status: 503, code, message: 'not now', requestId });
+  const first = refusal('Busy', '5e1d-0a');
+  const other = refusal('Throttling', '77c0-1f');
+  for (const message of [first, refusal('Busy', 'c3f9-b2'), other, first]) told.warn(message);
+  expect(said).toEqual([first, other]);
 });
