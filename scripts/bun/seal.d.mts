@@ -1,0 +1,1 @@
+export function seal(bun: Buffer): void;
