@@ -16,6 +16,7 @@ import { type PreparedDatabase, prepareDatabase } from '../redshift/request.ts';
 import { sharedDatabaseCredentials, timed, type TimedCredentials } from '../redshift/shared-credentials.ts';
 import type { Reporter } from '../reporter.ts';
 import { env } from '../runtime/env.ts';
+import { fileVersion } from '../runtime/file-version.ts';
 import { given } from './given.ts';
 import type { Values } from './options.ts';
 import { connectionOptions, type SessionOptions, sessionOptions } from './session-options.ts';
@@ -106,19 +107,18 @@ async function openOrigin(values: SessionValues | undefined, reporter: Reporter)
   }
   const session = sessionOptions(values, reporter);
   const source = await commandSessions(values, session, reporter, { triesAgain: false });
-  // One session for all logins of a command that runs on, until its own end comes near or its certificate is another.
+  // One session for all logins of a command that runs on, until its own end comes near or its files are others.
   const sessions = new Refresher({ source, reporter });
-  const shapeNow = (): Promise<string | undefined> => sessionShape(values);
-  let shape: string | undefined;
+  let used: string | undefined;
   return {
-    async aws({ forceRefresh = false } = {}) {
-      const now = await shapeNow();
-      const isOther = shape !== undefined && shape !== now;
-      shape = now;
-      return (await sessions.get({ forceRefresh: forceRefresh || isOther })).credentials;
+    async aws(options) {
+      const version = fileVersion(source.files);
+      const isChanged = used !== undefined && version !== used;
+      used = version;
+      return (await (isChanged ? sessions.refresh() : sessions.get(options))).credentials;
     },
     session,
-    shape: shapeNow,
+    shape: () => sessionShape(values),
     [Symbol.asyncDispose]: () => sessions[Symbol.asyncDispose](),
   };
 }
