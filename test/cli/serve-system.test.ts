@@ -17,7 +17,13 @@ import { startServiceManager, withSocket } from '../support/service-manager.ts';
 /** The unix datagram sockets that a process holds, by inode: what it speaks to systemd by (proc(5), /proc/net/unix). */
 const datagramSockets = (pid: number | undefined): string[] => {
   const folder = `/proc/${pid ?? 0}/fd`;
-  const held = readdirSync(folder).map((descriptor) => readlinkSync(join(folder, descriptor)));
+  const held = readdirSync(folder).map((descriptor) => {
+    try {
+      return readlinkSync(join(folder, descriptor));
+    } catch {
+      return 'closed meanwhile';
+    }
+  });
   const [, ...sockets] = readFileSync('/proc/net/unix', 'utf8').trim().split('\n');
   return sockets
     .map((line) => line.trim().split(/\s+/))
