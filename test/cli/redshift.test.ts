@@ -45,7 +45,8 @@ const env = (cache = newCache()): Record<string, string> => ({
   ROLESANYWHERE_CACHE_DIR: cache,
 });
 /** How often the emulator was asked for something, by its log. */
-const asked = (operation: string): number => emulator.output().split(`"operation":"${operation}"`).length - 1;
+const asked = async (operation: string): Promise<number> =>
+  (await emulator.output()).split(`"operation":"${operation}"`).length - 1;
 const parse = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
 describe('redshift credentials', () => {
@@ -71,8 +72,8 @@ describe('redshift credentials', () => {
   });
 
   it('asks once for 30 processes that start together', async () => {
-    const [before, described] = [asked('GetClusterCredentials'), asked('DescribeClusters')];
-    const sessions = asked('CreateSession');
+    const [before, described] = [await asked('GetClusterCredentials'), await asked('DescribeClusters')];
+    const sessions = await asked('CreateSession');
     const shared = env();
     const outcomes = await Promise.all(
       Array.from({ length: 30 }, () =>
@@ -81,14 +82,14 @@ describe('redshift credentials', () => {
     );
     for (const { code, stderr } of outcomes) expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(new Set(outcomes.map(({ stdout }) => stdout)).size).toBe(1);
-    expect(asked('GetClusterCredentials') - before).toBe(1);
-    expect(asked('DescribeClusters') - described).toBe(1);
-    expect(asked('CreateSession') - sessions).toBe(1);
+    expect((await asked('GetClusterCredentials')) - before).toBe(1);
+    expect((await asked('DescribeClusters')) - described).toBe(1);
+    expect((await asked('CreateSession')) - sessions).toBe(1);
   });
 
   it('asks anew for whatever makes another login, of one session', async () => {
     const shared = env();
-    const [before, sessions] = [asked('GetClusterCredentials'), asked('CreateSession')];
+    const [before, sessions] = [await asked('GetClusterCredentials'), await asked('CreateSession')];
     const others = [
       [],
       ['--db-group', 'g'],
@@ -98,8 +99,8 @@ describe('redshift credentials', () => {
       [],
     ];
     for (const other of others) await run(words('credentials', ...warehouse, ...other), { env: shared });
-    expect(asked('GetClusterCredentials') - before).toBe(5);
-    expect(asked('CreateSession') - sessions).toBe(1);
+    expect((await asked('GetClusterCredentials')) - before).toBe(5);
+    expect((await asked('CreateSession')) - sessions).toBe(1);
   });
 
   it('keeps what it shares to this user', async () => {
@@ -118,20 +119,20 @@ describe('redshift credentials', () => {
 
   it('shares nothing with --no-cache', async () => {
     const cache = newCache();
-    const before = asked('GetClusterCredentials');
+    const before = await asked('GetClusterCredentials');
     for (let i = 0; i < 2; i++)
       await run(words('credentials', ...warehouse, '--no-cache'), { env: env(cache) });
-    expect(asked('GetClusterCredentials') - before).toBe(2);
+    expect((await asked('GetClusterCredentials')) - before).toBe(2);
     await expect(stat(cache)).rejects.toThrow('ENOENT');
   });
 
   it('shares nothing where ROLESANYWHERE_CACHE says so, and again with --cache', async () => {
     const shared = { ...env(), ROLESANYWHERE_CACHE: '0' };
-    const [logins, sessions] = [asked('GetClusterCredentials'), asked('CreateSession')];
+    const [logins, sessions] = [await asked('GetClusterCredentials'), await asked('CreateSession')];
     for (const more of [[], [], ['--cache'], ['--cache']])
       await run(words('credentials', ...warehouse, ...more), { env: shared });
-    expect(asked('GetClusterCredentials') - logins).toBe(3);
-    expect(asked('CreateSession') - sessions).toBe(3);
+    expect((await asked('GetClusterCredentials')) - logins).toBe(3);
+    expect((await asked('CreateSession')) - sessions).toBe(3);
   });
 
   it('says nothing of the password under --debug', async () => {
@@ -504,14 +505,14 @@ it('redshift connect: runs psql with its arguments, and says what to do without 
 
 describe('redshift policy', () => {
   it('prints what this command line needs, and asks nobody', async () => {
-    const before = emulator.output();
+    const before = await emulator.output();
     const { code, stdout, stderr } = await run(words('policy', ...warehouse, '--db-group', 'readers'), {});
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { policy, trustPolicy } = JSON.parse(stdout) as Record<string, unknown>;
     expect(policy).toMatchObject({ Version: '2012-10-17' });
     expect(stdout).toContain('arn:aws:redshift:us-east-1:123456789012:dbgroup:warehouse/readers');
     expect(JSON.stringify(trustPolicy)).toContain('"aws:PrincipalTag/x509Subject/CN":');
-    expect(emulator.output()).toBe(before);
+    expect(await emulator.output()).toBe(before);
   });
 
   it.each<[string, Subject, string | undefined]>([
@@ -566,11 +567,11 @@ describe('mistakes are told before anything is asked', () => {
     ['a duration out of range', ['--cluster', 'c', '--duration', '7200']],
     ['a port out of range', ['--cluster', 'c', '--port-db', '65536']],
   ])('%s', async (_, mistake) => {
-    const before = emulator.output();
+    const before = await emulator.output();
     const { code, stdout, stderr } = await run(words('credentials', ...mistake), { env: env() });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^rolesanywhere: error: .+\nrolesanywhere: hint: .+\n$/);
-    expect(emulator.output()).toBe(before);
+    expect(await emulator.output()).toBe(before);
   });
 
   it.each([

@@ -131,7 +131,7 @@ describe('serve, when things go wrong', () => {
       const before = await askImds(serve.name);
       await mount('..2', pki.ec);
       expect(await until(serve.name, ({ keyId }) => keyId !== before.keyId)).toBeLessThan(10_000);
-      expect(service.output().trim().split('\n').at(-1)).toContain('"ok":true');
+      expect((await service.output()).trim().split('\n').at(-1)).toContain('"ok":true');
 
       const good = await askImds(serve.name);
       await mount('..3', { certificate: pki.rsa.certificate, key: pki.ec.key });

@@ -14,8 +14,8 @@ import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { askImds, startServe } from '../support/serve-process.ts';
 
 /** The requests for sessions that the emulator has seen. */
-const sessionsOf = (emulator: EmulatorProcess): number =>
-  emulator.output().split('"operation":"CreateSession"').length - 1;
+const sessionsOf = async (emulator: EmulatorProcess): Promise<number> =>
+  (await emulator.output()).split('"operation":"CreateSession"').length - 1;
 
 describe('serve', () => {
   let folder: string;
@@ -53,10 +53,10 @@ describe('serve', () => {
 
   it('opens one session for 20 requests at once', async () => {
     await using serve = await startServe([...words, '--port', '0']);
-    const before = sessionsOf(emulator);
+    const before = await sessionsOf(emulator);
     const answers = await Promise.all(Array.from({ length: 20 }, () => askImds(serve.name)));
     expect(new Set(answers.map(({ AccessKeyId }) => AccessKeyId)).size).toBe(1);
-    expect(sessionsOf(emulator)).toBe(before);
+    expect(await sessionsOf(emulator)).toBe(before);
   });
 
   it('opens a new session on SIGHUP', async () => {
@@ -182,12 +182,12 @@ describe('serve', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const before = sessionsOf(emulator);
+    const before = await sessionsOf(emulator);
     const { code, stdout, stderr } = await run(['serve', ...words, '--port', String(port)]);
     server.close();
     expect({ code, stdout }).toEqual({ code: 6, stdout: '' });
     expect(stderr).toContain(`port ${port}: the port is taken`);
-    expect(sessionsOf(emulator)).toBe(before);
+    expect(await sessionsOf(emulator)).toBe(before);
   });
 
   it.each([

@@ -114,7 +114,9 @@ describe("credentials from the emulator's Redshift", () => {
   it('say in the log why a login will fail', async () => {
     const words = 'redshift get-cluster-credentials --cluster-identifier sales --db-user nobody';
     expect(await aws(words)).toMatchObject({ DbUser: 'IAM:nobody' });
-    expect(emulator.output()).toMatch(/"dbUser":"IAM:nobody".*"loginFails":"the database has no user nobody/);
+    expect(await emulator.output()).toMatch(
+      /"dbUser":"IAM:nobody".*"loginFails":"the database has no user nobody/,
+    );
   });
 
   it('cannot be had while the database is down, and the log says so', async () => {
@@ -129,7 +131,7 @@ describe("credentials from the emulator's Redshift", () => {
       await expect(failure).rejects.toMatchObject({
         stderr: expect.stringContaining('(InternalFailure)') as string,
       });
-      expect(other.output()).toContain('nothing listens there');
+      expect(await other.output()).toContain('nothing listens there');
     } finally {
       await other.close();
     }

@@ -39,8 +39,8 @@ afterAll(async () => {
 });
 
 /** How many sessions the emulator's log tells of, from a place in it on. */
-const sessionsSince = (start: number, service: EmulatorProcess = emulator): number =>
-  service.output().slice(start).split('"operation":"CreateSession"').length - 1;
+const sessionsSince = async (start: number, service: EmulatorProcess = emulator): Promise<number> =>
+  (await service.output()).slice(start).split('"operation":"CreateSession"').length - 1;
 
 /** Runs a file as an example's reader would, in the folder with the certificate. */
 const example = async (file: string, env: Readonly<Record<string, string>>): Promise<string> => {
@@ -103,13 +103,13 @@ for (let call = 0; call < 3; call += 1) console.log((await handler()).arn);
 console.log(new Set((await Promise.all([handler(), handler()])).map(({ arn }) => arn)).size);
 `,
     );
-    const start = emulator.output().length;
+    const start = (await emulator.output()).length;
     const stdout = await example(file, {
       CERTIFICATE_PEM: await readFile(pki.ec.certificate, 'utf8'),
       PRIVATE_KEY_PEM: await readFile(pki.ec.key, 'utf8'),
     });
     expect(stdout).toMatch(/^(arn:aws:sts::123456789012:assumed-role\/emulator\/\w+\n)\1\1(?:1\n)$/);
-    expect(sessionsSince(start)).toBe(1);
+    expect(await sessionsSince(start)).toBe(1);
   });
 });
 
@@ -131,9 +131,9 @@ describe('a client of the AWS SDK', () => {
         await sleep(200);
       }
       expect(calls).toBeGreaterThan(20);
-      expect(sessionsSince(0, short)).toBeGreaterThanOrEqual(4);
-      expect(sessionsSince(0, short)).toBeLessThan(10);
-      expect(short.output()).not.toContain('"ok":false');
+      expect(await sessionsSince(0, short)).toBeGreaterThanOrEqual(4);
+      expect(await sessionsSince(0, short)).toBeLessThan(10);
+      expect(await short.output()).not.toContain('"ok":false');
     } finally {
       await short.close();
     }

@@ -78,7 +78,7 @@ it('a token is logged in to once for all sessions, and again for a certificate t
   await provider({ forceRefresh: true });
   // What was open for the old one is closed.
   expect(await calls()).toMatchObject({ 'C_Login user': 3, C_CloseSession: 2, C_Finalize: 2 });
-  expect(emulator.output().match(/"ok":false/g)).toHaveLength(1);
+  expect((await emulator.output()).match(/"ok":false/g)).toHaveLength(1);
 });
 
 it('a certificate on a token is looked for again once it is about to expire', async () => {

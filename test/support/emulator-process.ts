@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,8 +33,8 @@ export interface EmulatorProcess {
   readonly trustAnchorArn: string;
   readonly profileArn: string;
   readonly roleArn: string;
-  /** Everything that it wrote so far. */
-  output(): string;
+  /** Everything that it wrote of what came before: its lines arrive here later than its answers there. */
+  output(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -49,16 +50,24 @@ export const startEmulatorProcess = async (
   });
   const ended = once(child, 'close');
   let output = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const lines = createInterface(child.stdout).on('line', (line) => (output += `${line}\n`));
+  const keep = (line: string): string => (output += `${line}\n`);
+  const log = createInterface(child.stderr).on('line', keep);
+  const lines = createInterface(child.stdout).on('line', keep);
   const first = await Promise.race([once(lines, 'line') as Promise<[string]>, ended.then(() => undefined)]);
   if (first === undefined) throw new Error(`the emulator did not start: ${output}`);
+  const names = JSON.parse(first[0]) as Pick<
+    EmulatorProcess,
+    'endpoint' | 'trustAnchorArn' | 'profileArn' | 'roleArn'
+  >;
   return {
-    ...(JSON.parse(first[0]) as Pick<
-      EmulatorProcess,
-      'endpoint' | 'trustAnchorArn' | 'profileArn' | 'roleArn'
-    >),
-    output: () => output,
+    ...names,
+    output: async () => {
+      const mark = randomUUID();
+      await fetch(`${names.endpoint}/${mark}`);
+      while (!output.includes(mark)) await once(log, 'line');
+      output = output.replace(new RegExp(`^.*${mark}.*\n`, 'm'), '');
+      return output;
+    },
     close: async () => {
       child.kill();
       await ended;
