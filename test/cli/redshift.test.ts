@@ -44,9 +44,6 @@ const env = (cache = newCache()): Record<string, string> => ({
   AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS: emulator.endpoint,
   ROLESANYWHERE_CACHE_DIR: cache,
 });
-/** How often the emulator was asked for something, by its log. */
-const asked = async (operation: string): Promise<number> =>
-  (await emulator.output()).split(`"operation":"${operation}"`).length - 1;
 const parse = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
 describe('redshift credentials', () => {
@@ -72,8 +69,11 @@ describe('redshift credentials', () => {
   });
 
   it('asks once for 30 processes that start together', async () => {
-    const [before, described] = [await asked('GetClusterCredentials'), await asked('DescribeClusters')];
-    const sessions = await asked('CreateSession');
+    const [before, described] = [
+      await emulator.asked('GetClusterCredentials'),
+      await emulator.asked('DescribeClusters'),
+    ];
+    const sessions = await emulator.asked('CreateSession');
     const shared = env();
     const outcomes = await Promise.all(
       Array.from({ length: 30 }, () =>
@@ -82,14 +82,17 @@ describe('redshift credentials', () => {
     );
     for (const { code, stderr } of outcomes) expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(new Set(outcomes.map(({ stdout }) => stdout)).size).toBe(1);
-    expect((await asked('GetClusterCredentials')) - before).toBe(1);
-    expect((await asked('DescribeClusters')) - described).toBe(1);
-    expect((await asked('CreateSession')) - sessions).toBe(1);
+    expect((await emulator.asked('GetClusterCredentials')) - before).toBe(1);
+    expect((await emulator.asked('DescribeClusters')) - described).toBe(1);
+    expect((await emulator.asked('CreateSession')) - sessions).toBe(1);
   });
 
   it('asks anew for whatever makes another login, of one session', async () => {
     const shared = env();
-    const [before, sessions] = [await asked('GetClusterCredentials'), await asked('CreateSession')];
+    const [before, sessions] = [
+      await emulator.asked('GetClusterCredentials'),
+      await emulator.asked('CreateSession'),
+    ];
     const others = [
       [],
       ['--db-group', 'g'],
@@ -99,8 +102,8 @@ describe('redshift credentials', () => {
       [],
     ];
     for (const other of others) await run(words('credentials', ...warehouse, ...other), { env: shared });
-    expect((await asked('GetClusterCredentials')) - before).toBe(5);
-    expect((await asked('CreateSession')) - sessions).toBe(1);
+    expect((await emulator.asked('GetClusterCredentials')) - before).toBe(5);
+    expect((await emulator.asked('CreateSession')) - sessions).toBe(1);
   });
 
   it('keeps what it shares to this user', async () => {
@@ -119,20 +122,23 @@ describe('redshift credentials', () => {
 
   it('shares nothing with --no-cache', async () => {
     const cache = newCache();
-    const before = await asked('GetClusterCredentials');
+    const before = await emulator.asked('GetClusterCredentials');
     for (let i = 0; i < 2; i++)
       await run(words('credentials', ...warehouse, '--no-cache'), { env: env(cache) });
-    expect((await asked('GetClusterCredentials')) - before).toBe(2);
+    expect((await emulator.asked('GetClusterCredentials')) - before).toBe(2);
     await expect(stat(cache)).rejects.toThrow('ENOENT');
   });
 
   it('shares nothing where ROLESANYWHERE_CACHE says so, and again with --cache', async () => {
     const shared = { ...env(), ROLESANYWHERE_CACHE: '0' };
-    const [logins, sessions] = [await asked('GetClusterCredentials'), await asked('CreateSession')];
+    const [logins, sessions] = [
+      await emulator.asked('GetClusterCredentials'),
+      await emulator.asked('CreateSession'),
+    ];
     for (const more of [[], [], ['--cache'], ['--cache']])
       await run(words('credentials', ...warehouse, ...more), { env: shared });
-    expect((await asked('GetClusterCredentials')) - logins).toBe(3);
-    expect((await asked('CreateSession')) - sessions).toBe(3);
+    expect((await emulator.asked('GetClusterCredentials')) - logins).toBe(3);
+    expect((await emulator.asked('CreateSession')) - sessions).toBe(3);
   });
 
   it('says nothing of the password under --debug', async () => {

@@ -13,10 +13,6 @@ import { commandWords, sessionWords, startEmulatorProcess } from '../support/emu
 import type { EmulatorProcess } from '../support/emulator-process.ts';
 import { askImds, startServe } from '../support/serve-process.ts';
 
-/** The requests for sessions that the emulator has seen. */
-const sessionsOf = async (emulator: EmulatorProcess): Promise<number> =>
-  (await emulator.output()).split('"operation":"CreateSession"').length - 1;
-
 describe('serve', () => {
   let folder: string;
   let emulator: EmulatorProcess;
@@ -53,10 +49,10 @@ describe('serve', () => {
 
   it('opens one session for 20 requests at once', async () => {
     await using serve = await startServe([...words, '--port', '0']);
-    const before = await sessionsOf(emulator);
+    const before = await emulator.asked('CreateSession');
     const answers = await Promise.all(Array.from({ length: 20 }, () => askImds(serve.name)));
     expect(new Set(answers.map(({ AccessKeyId }) => AccessKeyId)).size).toBe(1);
-    expect(await sessionsOf(emulator)).toBe(before);
+    expect(await emulator.asked('CreateSession')).toBe(before);
   });
 
   it('opens a new session on SIGHUP', async () => {
@@ -182,12 +178,12 @@ describe('serve', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const before = await sessionsOf(emulator);
+    const before = await emulator.asked('CreateSession');
     const { code, stdout, stderr } = await run(['serve', ...words, '--port', String(port)]);
     server.close();
     expect({ code, stdout }).toEqual({ code: 6, stdout: '' });
     expect(stderr).toContain(`port ${port}: the port is taken`);
-    expect(await sessionsOf(emulator)).toBe(before);
+    expect(await emulator.asked('CreateSession')).toBe(before);
   });
 
   it.each([

@@ -35,6 +35,8 @@ export interface EmulatorProcess {
   readonly roleArn: string;
   /** Everything that it wrote of what came before: its lines arrive here later than its answers there. */
   output(): Promise<string>;
+  /** How often it was asked for an operation, by its log. */
+  asked(operation: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -59,15 +61,17 @@ export const startEmulatorProcess = async (
     EmulatorProcess,
     'endpoint' | 'trustAnchorArn' | 'profileArn' | 'roleArn'
   >;
+  const settled = async (): Promise<string> => {
+    const mark = randomUUID();
+    await fetch(`${names.endpoint}/${mark}`);
+    while (!output.includes(mark)) await once(log, 'line');
+    output = output.replace(new RegExp(`^.*${mark}.*\n`, 'm'), '');
+    return output;
+  };
   return {
     ...names,
-    output: async () => {
-      const mark = randomUUID();
-      await fetch(`${names.endpoint}/${mark}`);
-      while (!output.includes(mark)) await once(log, 'line');
-      output = output.replace(new RegExp(`^.*${mark}.*\n`, 'm'), '');
-      return output;
-    },
+    output: settled,
+    asked: async (operation) => (await settled()).split(`"operation":"${operation}"`).length - 1,
     close: async () => {
       child.kill();
       await ended;
