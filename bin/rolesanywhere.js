@@ -11,19 +11,17 @@ var fs = require('fs');
 
 // Where code-cache.js, beside this file, puts what V8 has compiled, for this very Node.js.
 var cache = __dirname + '/../dist/code-cache/' + process.version + '-' + process.arch;
-var modules = {};
 
 /** What `require` does, for the files in dist/: without compiling those that the cache has. */
 function load(name) {
   if (name[0] !== '.') return require(name);
-  if (modules[name]) return modules[name].exports;
-  var Module = require('module');
   var path = require('path');
   var file = path.join(__dirname, '..', 'dist', name);
+  if (require.cache[file]) return require.cache[file].exports;
+  var Module = require('module');
   var source = fs.readFileSync(file);
   var module = new Module(file);
-  // In both, as who looks at what is loaded asks Node.js.
-  modules[name] = require.cache[file] = module;
+  require.cache[file] = module;
   new (require('vm').Script)(Module.wrap(source.toString()), {
     filename: file,
     cachedData: compiled(cache + '/' + name, source),
