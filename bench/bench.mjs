@@ -16,7 +16,7 @@ import { hostTarget } from '../scripts/bun/runtime.mjs';
 import { fetchRuntimes, runtimes } from '../test/support/runtimes/runtimes.mjs';
 import { measureDistance } from './distance.mjs';
 import { measureServe } from './serve.mjs';
-import { startService, writeCertificates } from './service.mjs';
+import { sessionWords, startService, writeCertificates } from './service.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -28,11 +28,6 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-
-const account = 'us-east-1:123456789012';
-const trustAnchorArn = `arn:aws:rolesanywhere:${account}:trust-anchor/00000000-0000-0000-0000-000000000001`;
-const profileArn = `arn:aws:rolesanywhere:${account}:profile/00000000-0000-0000-0000-000000000002`;
-const roleArn = 'arn:aws:iam::123456789012:role/bench';
 
 /** Targets: what may cost at most so many times what; those are left out of which one was not measured. */
 const limits = [
@@ -58,17 +53,9 @@ const other = process.env.AWS_SIGNING_HELPER;
 const executable = join(import.meta.dirname, '..', 'dist', `rolesanywhere-${hostTarget()}`);
 const hasExecutable = existsSync(executable);
 
-/** The options of every command that opens a session. */
-const sessionWords = (directory, endpoint) => [
-  ...['--endpoint', endpoint],
-  ...['--certificate', join(directory, `${options.key}.pem`)],
-  ...['--private-key', join(directory, `${options.key}.key`)],
-  ...['--trust-anchor-arn', trustAnchorArn, '--profile-arn', profileArn, '--role-arn', roleArn],
-];
-
 const subjects = (node, directory, endpoint) => {
   const inDirectory = (name) => join(directory, name);
-  const session = sessionWords(directory, endpoint);
+  const session = sessionWords(directory, options.key, endpoint);
   const ca = inDirectory('ca.pem');
   const floor = join(import.meta.dirname, 'floor.cjs');
   const update = (profiles) => [
@@ -176,7 +163,7 @@ const measure = async (node, directory, endpoint) => {
 const leastOfBare = 0.95;
 
 const measureServers = async (node, directory, endpoint) => {
-  const session = sessionWords(directory, endpoint);
+  const session = sessionWords(directory, options.key, endpoint);
   const helpers = [
     { name: 'serve', words: [node, command, 'serve', ...session, '--ca-bundle', join(directory, 'ca.pem')] },
     ...(hasExecutable
@@ -216,7 +203,7 @@ const printServers = ({ results, target: { limit, reached, met } }) => {
 const measureLine = async (service, directory) => {
   const env = { ...environment(directory), ROLESANYWHERE_CACHE_DIR: join(directory, 'line') };
   const ours = hasExecutable ? [executable] : [process.execPath, command];
-  const words = (endpoint) => ['credential-process', ...sessionWords(directory, endpoint)];
+  const words = (endpoint) => ['credential-process', ...sessionWords(directory, options.key, endpoint)];
   const ca = ['--ca-bundle', join(directory, 'ca.pem')];
   return measureDistance(service.endpoint, service.requests, [
     { name: 'with --cache', run: (endpoint) => time([...ours, ...words(endpoint), ...ca, '--cache'], env) },
@@ -260,7 +247,7 @@ for (const profiles of [10, 10_000]) {
   );
   await writeFile(join(directory, `credentials-${profiles}`), texts.join(''), { mode: 0o600 });
 }
-const service = await startService(await writeCertificates(directory), roleArn);
+const service = await startService(await writeCertificates(directory));
 try {
   const reports = [];
   for (const wanted of options.node) {

@@ -9,6 +9,18 @@ import { promisify } from 'node:util';
 const rsa = ['-newkey', 'rsa:2048'];
 const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 
+const account = 'us-east-1:123456789012';
+const trustAnchorArn = `arn:aws:rolesanywhere:${account}:trust-anchor/00000000-0000-0000-0000-000000000001`;
+const profileArn = `arn:aws:rolesanywhere:${account}:profile/00000000-0000-0000-0000-000000000002`;
+const roleArn = 'arn:aws:iam::123456789012:role/bench';
+
+/** The options of every command that opens a session, with the `rsa` or `ec` key in the directory. */
+export const sessionWords = (directory, key, endpoint) => [
+  ...['--endpoint', endpoint],
+  ...['--certificate', join(directory, `${key}.pem`), '--private-key', join(directory, `${key}.key`)],
+  ...['--trust-anchor-arn', trustAnchorArn, '--profile-arn', profileArn, '--role-arn', roleArn],
+];
+
 /** Writes ca.pem, and rsa.pem, rsa.key, ec.pem and ec.key, into the directory; returns the server's own. */
 export const writeCertificates = async (directory) => {
   const inDirectory = (name) => join(directory, name);
@@ -35,7 +47,7 @@ export const writeCertificates = async (directory) => {
 };
 
 /** Starts the server; it answers every POST with the same credentials, and counts them. */
-export const startService = async (tls, roleArn) => {
+export const startService = async (tls) => {
   const answer = JSON.stringify({
     credentialSet: [
       {

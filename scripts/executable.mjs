@@ -95,7 +95,10 @@ async function provideAddon(target, staging) {
   await copyFile(path.join(root, 'node_modules', 'pkcs11js', 'build', 'Release', 'pkcs11.node'), addon);
 }
 
-async function compile(target, staging, { isSealed }) {
+/** Makes the executable of a target in a folder: where it is, with the runtime and the folders of packages in it. */
+async function assemble(target, staging, { isSealed }) {
+  const folders = await bundle(target, staging);
+  await provideAddon(target, staging);
   const compiler = await fetchBun(hostTarget());
   const runtime = await fetchBun(target);
   const sealed = path.join(staging, 'bun');
@@ -125,7 +128,7 @@ async function compile(target, staging, { isSealed }) {
   ];
   await promisify(execFile)(compiler.path, words, { cwd: staging, env: { PATH: process.env.PATH } });
   await chmod(path.join(staging, output), 0o755);
-  return { runtime, file: path.join(staging, output) };
+  return { folders, runtime, file: path.join(staging, output) };
 }
 
 /** CycloneDX 1.6 (ECMA-424), without a time or a serial number: the same build, the same bytes. */
@@ -176,9 +179,7 @@ async function inStaging(action) {
 
 function buildExecutable(target, directory) {
   return inStaging(async (staging) => {
-    const folders = await bundle(target, staging);
-    await provideAddon(target, staging);
-    const { runtime, file } = await compile(target, staging, { isSealed: true });
+    const { folders, runtime, file } = await assemble(target, staging, { isSealed: true });
     const packages = await describePackages([...folders, 'node_modules/pkcs11js']);
     const name = `rolesanywhere-${target}`;
     const digest = sha256(await readFile(file));
@@ -199,9 +200,8 @@ function buildExecutable(target, directory) {
 /** By one that asks the environment where to write it. */
 function recordOrderHere() {
   return inStaging(async (staging) => {
-    await bundle(hostTarget(), staging);
-    await provideAddon(hostTarget(), staging);
-    return recordOrder((await compile(hostTarget(), staging, { isSealed: false })).file);
+    const { file } = await assemble(hostTarget(), staging, { isSealed: false });
+    return recordOrder(file);
   });
 }
 

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { startService, writeCertificates } from '../../bench/service.mjs';
+import { sessionWords, startService, writeCertificates } from '../../bench/service.mjs';
 
 export const orderFile = path.join(import.meta.dirname, 'bytecode.order');
 
@@ -18,16 +18,10 @@ export const orderFile = path.join(import.meta.dirname, 'bytecode.order');
  */
 export async function recordOrder(executable) {
   const folder = await mkdtemp(path.join(tmpdir(), 'rolesanywhere-order-'));
-  const roleArn = 'arn:aws:iam::123456789012:role/order';
-  const service = await startService(await writeCertificates(folder), roleArn);
+  const service = await startService(await writeCertificates(folder));
   const words = (key) => [
-    ...['credential-process', '--endpoint', service.endpoint, '--ca-bundle', path.join(folder, 'ca.pem')],
-    ...['--certificate', path.join(folder, `${key}.pem`), '--private-key', path.join(folder, `${key}.key`)],
-    ...['trust-anchor', 'profile'].flatMap((kind) => [
-      `--${kind}-arn`,
-      `arn:aws:rolesanywhere:us-east-1:123456789012:${kind}/00000000-0000-0000-0000-000000000000`,
-    ]),
-    ...['--role-arn', roleArn],
+    ...['credential-process', ...sessionWords(folder, key, service.endpoint)],
+    ...['--ca-bundle', path.join(folder, 'ca.pem')],
   ];
   const run = async (...line) => {
     const file = path.join(folder, 'order');
